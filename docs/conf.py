@@ -1,0 +1,32 @@
+"""How the documentation is built."""
+
+import builtins
+import sys
+from importlib import metadata
+
+project = "wharfinger"
+author = "The wharfinger authors"
+copyright = f"2026, {author}"  # noqa: A001  (Sphinx's name)
+release = metadata.version("wharfinger")
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.doctest",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build"]
+
+html_theme = "furo"
+html_title = f"{project} {release}"
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+napoleon_numpy_docstring = False
+myst_heading_anchors = 3
+doctest_global_setup = "from wharfinger import *"
+
+# The build works without a network, so what others document is named and not linked.
+_foreign = "|".join(["attrs?", "hypothesis", "typing_extensions", *sys.stdlib_module_names])
+nitpick_ignore = [("py:class", name) for name in dir(builtins)]
+nitpick_ignore_regex = [(r"py:.*", rf"({_foreign})(\..+)?")]

@@ -1,0 +1,121 @@
+"""What is run, with which packages, on which Pythons.
+
+Plain ``nox`` runs all default tests. ``nox -l`` lists the rest.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.10"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["core", "typing", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+EXAMPLES = sorted(Path("examples").glob("*.py"))
+
+# What runs with the two dependencies and the group `core` alone.
+CORE_TESTS = ["tests/core", "tests/testing", "tests/programs", "tests/examples"]
+
+
+def find_python(version: str) -> str | None:
+    """Return the first CPython of that version that runs.
+
+    Every candidate is asked, because pyenv puts shims on the PATH that fail, and keeps the
+    interpreters behind them elsewhere.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    folders = [*os.get_exec_path(), *map(str, pyenv.glob("versions/*/bin"))]
+    question = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
+    for folder in folders:
+        if candidate := shutil.which(f"python{version}", path=folder):
+            answer = subprocess.run(
+                [candidate, "-c", question], capture_output=True, check=False, text=True
+            )
+            if answer.stdout.strip() == f"cpython {version}":
+                return candidate
+    return None
+
+
+PYTHONS = {version: find_python(version) for version in ("3.11", "3.12", "3.13", "3.14", "3.15")}
+FOUND = {version: path for version, path in PYTHONS.items() if path}
+MISSING = [version for version in PYTHONS if version not in FOUND]
+
+
+def group(name: str) -> list[str]:
+    """Return the requirements of a dependency group."""
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+@nox.session
+@nox.parametrize(
+    "python",
+    [nox.param(path, id=version) for version, path in FOUND.items()]
+    or [nox.param(None, id="none")],
+)
+def core(session: nox.Session) -> None:
+    """Test with five packages alone, on every CPython found."""
+    if MISSING:
+        session.warn(f"not found, so not run: CPython {', '.join(MISSING)}")
+    if not FOUND:
+        session.error("no CPython to test on")
+    session.install(".", *group("core"))
+    session.run("pytest", *(session.posargs or CORE_TESTS))
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types with the same five packages."""
+    session.install(".", *group("core"))
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run every test, the doctests, the core's coverage and the import contracts."""
+    session.install("-e", ".", *group("test"))
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "report", "--include=src/wharfinger/core/*", "--fail-under=100")
+    session.run("pytest", "--doctest-modules", "src")
+    session.run("lint-imports")
+
+
+@nox.session(default=False)
+def pyright(session: nox.Session) -> None:
+    """Check that the public types of the installed package are complete."""
+    session.install(".", *group("pyright"))
+    session.run("pyright", "--verifytypes", "wharfinger", "--ignoreexternal")
+
+
+@nox.session(default=False)
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install(*group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation into docs/_build/html and run its doctests."""
+    session.install(".", *group("docs"))
+    for builder in ("html", "doctest"):
+        session.run("sphinx-build", "-nWE", "-b", builder, "docs", f"docs/_build/{builder}")
+
+
+@nox.session(default=False)
+def examples(session: nox.Session) -> None:
+    """Run every example as its reader would."""
+    session.install(".")
+    for example in EXAMPLES:
+        session.run("python", str(example))
+
+
+@nox.session(default=False, reuse_venv=False)
+def import_cost(session: nox.Session) -> None:
+    """Measure what ``import wharfinger`` costs in a fresh environment."""
+    session.install(".")
+    session.run("python", "tests/import_cost.py")

@@ -1,0 +1,476 @@
+"""Every error the library raises: typed, with the fault's place and a repair, never with a secret.
+
+Malformed text (rule R20) raises a :class:`MalformedInput`: what was typed, where the fault is, which
+rule of the grammar it breaks, and what to type instead. All other errors say what was looked for and
+what to do next. Every error can be pickled.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wharfinger.core.resolver import Resolution
+
+__all__ = [
+    "EnvironmentExists",
+    "EnvironmentNotFound",
+    "InvalidAddress",
+    "InvalidCredential",
+    "InvalidEnvironment",
+    "InvalidReference",
+    "InvalidSettings",
+    "MalformedInput",
+    "PullDenied",
+    "RegistryNotFound",
+    "StaleResolution",
+    "WharfingerError",
+]
+
+
+class WharfingerError(Exception):
+    """The root of every error this library raises.
+
+    Example:
+        >>> issubclass(InvalidReference, WharfingerError)
+        True
+    """
+
+
+class MalformedInput(WharfingerError, ValueError):
+    """Text that breaks a rule of its grammar (R20).
+
+    Args:
+        text: What was typed. User information in it is replaced by ``***`` before it gets here.
+        span: Where the fault is: start and end, as indexes into ``text``.
+        rule: The rule it breaks, a short stable word such as ``"tag"`` or ``"port"``.
+        problem: What is wrong, as a clause for people.
+        repair: What to type instead, or None where only the writer can know.
+
+    Attributes:
+        text: As given.
+        span: As given.
+        rule: As given.
+        problem: As given.
+        repair: As given. A repair is always valid where ``text`` was not.
+    """
+
+    text: str
+    span: tuple[int, int]
+    rule: str
+    problem: str
+    repair: str | None
+
+    def __init__(
+        self,
+        text: str,
+        span: tuple[int, int],
+        rule: str,
+        problem: str,
+        repair: str | None = None,
+    ) -> None:
+        super().__init__(text, span, rule, problem, repair)
+        self.text = text
+        self.span = span
+        self.rule = rule
+        self.problem = problem
+        self.repair = repair
+
+    def _title(self) -> str:
+        return "malformed input"
+
+    def __str__(self) -> str:
+        quoted, caret = _excerpt(self.text, *self.span)
+        lines = [f"{self._title()}: {self.problem}", f"  {quoted}", f"  {caret}"]
+        if self.repair is not None:
+            lines.append(f"  write {_clipped(self.repair, 320)}")
+        return "\n".join(lines)
+
+
+class InvalidReference(MalformedInput):
+    """Text that is not an image reference.
+
+    Example:
+        >>> from wharfinger import ImageReference
+        >>> ImageReference.parse("quay.io/acme/api:")
+        Traceback (most recent call last):
+        ...
+        wharfinger.core.errors.InvalidReference: invalid image reference: nothing follows the ':'
+          quay.io/acme/api:
+                          ^
+          write quay.io/acme/api
+    """
+
+    def _title(self) -> str:
+        return "invalid image reference"
+
+
+class InvalidAddress(MalformedInput):
+    """Text that is not a registry address, ``host[:port]`` (R4).
+
+    Example:
+        >>> from wharfinger import RegistryAddress
+        >>> RegistryAddress.parse("https://quay.io")
+        Traceback (most recent call last):
+        ...
+        wharfinger.core.errors.InvalidAddress: invalid registry address: an address has no scheme
+          https://quay.io
+          ^^^^^^^^
+          write quay.io
+    """
+
+    def _title(self) -> str:
+        return "invalid registry address"
+
+
+class InvalidSettings(MalformedInput):
+    """A setting whose text is malformed: the default registry, the whitelist, the namespace.
+
+    Args:
+        text: The setting's text, or the one whitelist entry at fault.
+        span: As for :class:`MalformedInput`.
+        rule: As for :class:`MalformedInput`.
+        problem: As for :class:`MalformedInput`.
+        repair: As for :class:`MalformedInput`.
+        setting: The page's name of the setting, ``"registry.whitelist"`` for one.
+        entry: The position of the whitelist entry at fault, counted from 1; else None.
+
+    Attributes:
+        setting: As given.
+        entry: As given.
+
+    Example:
+        >>> from wharfinger import Settings
+        >>> try:
+        ...     Settings(whitelist="quay.io, acme/team")
+        ... except InvalidSettings as error:
+        ...     print(error.setting, error.entry, error.repair)
+        registry.whitelist 2 docker.io/acme/team
+    """
+
+    setting: str
+    entry: int | None
+
+    def __init__(
+        self,
+        text: str,
+        span: tuple[int, int],
+        rule: str,
+        problem: str,
+        repair: str | None = None,
+        setting: str = "registry.default",
+        entry: int | None = None,
+    ) -> None:
+        super().__init__(text, span, rule, problem, repair)
+        self.args = (text, span, rule, problem, repair, setting, entry)
+        self.setting = setting
+        self.entry = entry
+
+    def _title(self) -> str:
+        place = self.setting if self.entry is None else f"{self.setting}, entry {self.entry}"
+        return f"invalid setting {place}"
+
+
+class InvalidEnvironment(WharfingerError, ValueError):
+    """An environment that cannot be: a bad name, or registries that are not its own in order.
+
+    Args:
+        problem: What is wrong, as a clause for people.
+
+    Example:
+        >>> from wharfinger import Environment
+        >>> Environment("")
+        Traceback (most recent call last):
+        ...
+        wharfinger.core.errors.InvalidEnvironment: an environment's name is not empty
+    """
+
+
+class InvalidCredential(WharfingerError, ValueError):
+    """A credential that is refused when it is added or edited (R9, R22). Its secret is never told.
+
+    Args:
+        part: The offending part: ``"username"``, ``"secret"`` or ``"kind"``.
+        problem: What is wrong, as a clause for people.
+
+    Attributes:
+        part: As given.
+        problem: As given.
+
+    Example:
+        >>> from wharfinger import Credential, Secret
+        >>> Credential("", Secret("s3cret")).check()
+        Traceback (most recent call last):
+        ...
+        wharfinger.core.errors.InvalidCredential: username: it is empty
+    """
+
+    part: str
+    problem: str
+
+    def __init__(self, part: str, problem: str) -> None:
+        super().__init__(part, problem)
+        self.part = part
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.part}: {self.problem}"
+
+
+class PullDenied(WharfingerError):
+    """The answer is no: the image may not be pulled.
+
+    Args:
+        answer: The resolution that denied it.
+
+    Attributes:
+        answer: As given; ``answer.reason`` and ``answer.trace`` say why.
+
+    Example:
+        >>> from wharfinger import Environment, Settings, resolve
+        >>> answer = resolve("ghcr.io/acme/api", Environment("ci"), Settings(whitelist="quay.io"))
+        >>> answer.require()
+        Traceback (most recent call last):
+        ...
+        wharfinger.core.errors.PullDenied: ghcr.io/acme/api in 'ci': not-whitelisted; an admin can \
+add ghcr.io to registry.whitelist
+    """
+
+    answer: Resolution
+
+    def __init__(self, answer: Resolution) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+    def __str__(self) -> str:
+        answer = self.answer
+        advice = (
+            f"activate registry {answer.registry.id}"
+            if answer.registry is not None
+            else f"an admin can add {answer.address} to registry.whitelist"
+        )
+        return f"{answer.image} in {answer.environment!r}: {answer.reason}; {advice}"
+
+
+class StaleResolution(WharfingerError):
+    """The store has changed since the answer was given: resolve again.
+
+    Args:
+        answer: The resolution that no longer holds.
+        change: What changed, as a clause for people.
+
+    Attributes:
+        answer: As given.
+        change: As given.
+
+    Example:
+        >>> from wharfinger import Credential, MemoryStore, Secret, resolve
+        >>> store = MemoryStore()
+        >>> registry = store.add("ci", "quay.io", Credential("bot", Secret("s3cret")))
+        >>> answer = resolve("quay.io/acme/api", store.environment("ci"))
+        >>> store.remove("ci", registry.id)
+        >>> store.credential("ci", answer)
+        Traceback (most recent call last):
+        ...
+        wharfinger.core.errors.StaleResolution: quay.io/acme/api in 'ci': registry ci/1 was removed; \
+resolve again
+    """
+
+    answer: Resolution
+    change: str
+
+    def __init__(self, answer: Resolution, change: str) -> None:
+        super().__init__(answer, change)
+        self.answer = answer
+        self.change = change
+
+    def __str__(self) -> str:
+        answer = self.answer
+        return f"{answer.image} in {answer.environment!r}: {self.change}; resolve again"
+
+
+class RegistryNotFound(WharfingerError, LookupError):
+    """No such registry in this environment.
+
+    Args:
+        registry: The id that was looked for, or what stood in its place.
+        environment: The name of the environment it was looked for in.
+        nearest: The id most like it, if there is one.
+
+    Attributes:
+        registry: As given.
+        environment: As given.
+        nearest: As given.
+
+    Example:
+        >>> from wharfinger import Environment
+        >>> Environment("ci").added("quay.io", username="bot").removed("ci/2")
+        Traceback (most recent call last):
+        ...
+        wharfinger.core.errors.RegistryNotFound: no registry 'ci/2' in environment 'ci'; the nearest \
+is 'ci/1'
+    """
+
+    registry: str
+    environment: str
+    nearest: str | None
+
+    def __init__(self, registry: str, environment: str, nearest: str | None = None) -> None:
+        super().__init__(registry, environment, nearest)
+        self.registry = registry
+        self.environment = environment
+        self.nearest = nearest
+
+    def __str__(self) -> str:
+        message = f"no registry {_short(self.registry)} in environment {_short(self.environment)}"
+        return message + _nearest_clause(self.nearest)
+
+
+class EnvironmentNotFound(WharfingerError, LookupError):
+    """No environment of this name.
+
+    Args:
+        name: The name that was looked for.
+        nearest: The name most like it, if there is one.
+
+    Attributes:
+        name: As given.
+        nearest: As given.
+
+    Example:
+        >>> from wharfinger import MemoryStore
+        >>> store = MemoryStore()
+        >>> _ = store.create("staging")
+        >>> store.environment("stagin")
+        Traceback (most recent call last):
+        ...
+        wharfinger.core.errors.EnvironmentNotFound: no environment 'stagin'; the nearest is 'staging'
+    """
+
+    name: str
+    nearest: str | None
+
+    def __init__(self, name: str, nearest: str | None = None) -> None:
+        super().__init__(name, nearest)
+        self.name = name
+        self.nearest = nearest
+
+    def __str__(self) -> str:
+        return f"no environment {_short(self.name)}" + _nearest_clause(self.nearest)
+
+
+class EnvironmentExists(WharfingerError, ValueError):
+    """An environment of this name is there already.
+
+    Args:
+        name: The name that was to be created.
+
+    Attributes:
+        name: As given.
+
+    Example:
+        >>> from wharfinger import MemoryStore
+        >>> store = MemoryStore()
+        >>> _ = store.create("staging")
+        >>> store.create("staging")
+        Traceback (most recent call last):
+        ...
+        wharfinger.core.errors.EnvironmentExists: environment 'staging' is there already
+    """
+
+    name: str
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"environment {_short(self.name)} is there already"
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate most like a name, or None where none is.
+
+    Only the first thousand candidates are weighed, by their first 64 characters, so that an error
+    costs little however much there is to compare with (R20).
+
+    Args:
+        name: What was looked for.
+        candidates: What there is.
+
+    Returns:
+        The most similar candidate, or None.
+    """
+    from difflib import get_close_matches  # an error's errand; not worth every import's time
+    from itertools import islice
+
+    by_start = {candidate[:64]: candidate for candidate in islice(candidates, 1000)}
+    found = get_close_matches(name[:64], by_start, n=1)
+    return by_start[found[0]] if found else None
+
+
+def redact(text: str) -> str:
+    """Replace user information, what stands before an ``@`` that starts no digest, by ``***``.
+
+    When in doubt it hides too much: a refused text is only shown to be corrected.
+
+    Args:
+        text: Any text, in the form of a reference, an address or a URL.
+
+    Returns:
+        The text without its user information.
+    """
+    start = text.find("://") + 3 if "://" in text else 0
+    path = text.find("/", start)
+    for sign in reversed([found.start() for found in _AT.finditer(text)]):
+        in_authority = bool(start) and not 0 <= path < sign
+        if _DIGEST_LIKE.match(text, sign + 1) and not in_authority:
+            continue
+        plain = not start and ":" not in text[:sign] and _WORD.fullmatch(text, sign + 1)
+        if not plain:
+            return f"{text[:start]}***{text[sign:]}" if sign >= start else f"***{text[sign:]}"
+    return text
+
+
+# Full-width and small forms of "@" are user information to whoever typed them.
+_AT = re.compile("[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]")
+_DIGEST_LIKE = re.compile(r"(?:sha|md|blake)[a-z0-9+._-]{0,16}:", re.IGNORECASE | re.ASCII)
+_WORD = re.compile(r"[a-z0-9_-]*", re.ASCII)
+
+
+def _nearest_clause(name: str | None) -> str:
+    return "" if name is None else f"; the nearest is {_short(name)}"
+
+
+def _clipped(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def _short(name: str) -> str:
+    return ascii(_clipped(name, 80))
+
+
+def _escaped(text: str) -> str:
+    """Printable ASCII as it is, every other character as its escape."""
+    return "".join(
+        character if " " <= character <= "~" else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def _excerpt(text: str, start: int, end: int) -> tuple[str, str]:
+    """At most 80 characters of a text around its fault, and a line of carets that fall under it."""
+    before, fault, after = text[:start], text[start:end], text[end:]
+    if len(text) <= 80 and len(whole := _escaped(text)) <= 80:
+        return whole, " " * len(_escaped(before)) + "^" * max(1, len(_escaped(fault)))
+    left = _escaped(before[-25:])
+    left = left if len(left) == len(before) else f"...{left[-22:]}"
+    right = _escaped(after[:15])
+    right = right if len(right) == len(after) else f"{right[:12]}..."
+    room = 80 - len(left) - len(right)
+    middle = _escaped(fault[:room])
+    middle = middle if len(middle) == len(fault) else f"{middle[: room - 3]}..."
+    return left + middle + right, " " * len(left) + "^" * max(1, len(middle))

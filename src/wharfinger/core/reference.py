@@ -1,0 +1,299 @@
+"""Image references: parse, qualify, familiar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypedDict, final
+
+from wharfinger.core import _grammar
+from wharfinger.core.address import read_address
+from wharfinger.core.errors import InvalidReference
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+__all__ = ["ImageReference"]
+
+_HUB: Final = "docker.io"
+_LIBRARY: Final = "library/"
+# The names the canonical grammar itself folds; R2's others are folded by addresses, not here.
+_QUALIFIED_HUB: Final = frozenset({_HUB, "index.docker.io"})
+
+
+class _Parts(TypedDict, total=False):
+    registry: str | None
+    repository: str
+    tag: str | None
+    digest: str | None
+
+
+@final
+class ImageReference:
+    """An image reference, ``[registry/]repository[:tag][@digest]``, as typed after ``docker run``.
+
+    It is a value: made by :meth:`parse`, never changed, equal where the text is equal, ordered by
+    its text, and picklable. Reading it applies no default; :meth:`qualified` does.
+
+    Example:
+        >>> ref = ImageReference.parse("quay.io/acme/api:1.2")
+        >>> ref.registry, ref.repository, ref.tag, ref.digest
+        ('quay.io', 'acme/api', '1.2', None)
+        >>> ref
+        ImageReference.parse('quay.io/acme/api:1.2')
+    """
+
+    __slots__ = ("_digest", "_registry", "_repository", "_tag", "_text")
+
+    _text: str
+    _registry: str | None
+    _repository: str
+    _tag: str | None
+    _digest: str | None
+
+    def __init__(self) -> None:
+        msg = "an ImageReference is made by ImageReference.parse(text)"
+        raise TypeError(msg)
+
+    @classmethod
+    def parse(cls, text: str) -> ImageReference:
+        """Read an image reference. Nothing is added and nothing is dropped (R1).
+
+        Args:
+            text: The reference, without blanks around it.
+
+        Returns:
+            The reference; ``str()`` of it is the text.
+
+        Raises:
+            InvalidReference: When the text is none (R20): its ``span``, ``rule`` and ``repair`` say
+                what to mend.
+            TypeError: When ``text`` is not a string.
+
+        Example:
+            >>> ImageReference.parse("localhost:5000/db").registry
+            'localhost:5000'
+            >>> ImageReference.parse("acme/api").registry is None
+            True
+        """
+        if not isinstance(text, str):
+            msg = f"an image reference is a str, not {type(text).__name__}"
+            raise TypeError(msg)
+        parts = split_reference(text)
+        if parts is None:
+            error = _error(text)
+            text = error.text  # user information must not stay in this frame
+            raise error
+        self = object.__new__(cls)
+        self._text = text
+        self._registry, self._repository, self._tag, self._digest = parts
+        return self
+
+    @classmethod
+    def from_parts(
+        cls,
+        repository: str,
+        *,
+        registry: str | None = None,
+        tag: str | None = None,
+        digest: str | None = None,
+    ) -> ImageReference:
+        """Put a reference together from parts that are kept apart, as Helm values keep them.
+
+        Args:
+            repository: The repository.
+            registry: The registry, or None to name none.
+            tag: The tag, or None.
+            digest: The digest, or None.
+
+        Returns:
+            The reference that has exactly these parts.
+
+        Raises:
+            InvalidReference: When a part is malformed, or would be read as another part.
+
+        Example:
+            >>> str(ImageReference.from_parts("acme/api", registry="quay.io", tag="1.2"))
+            'quay.io/acme/api:1.2'
+        """
+        text = _join(registry, repository, tag, digest)
+        try:
+            made = cls.parse(text)
+        except InvalidReference as error:
+            text = repository = error.text
+            registry = tag = digest = None
+            raise
+        if (made.registry, made.repository) != (registry, repository):
+            raise InvalidReference(
+                text,
+                (0, len(text.partition("/")[0])),
+                "path",
+                "read as one text, its parts are not those given (R1)",
+            )
+        return made
+
+    @property
+    def registry(self) -> str | None:
+        """The registry exactly as written, or None where the text names none (R1)."""
+        return self._registry
+
+    @property
+    def repository(self) -> str:
+        """The repository, without registry, tag and digest."""
+        return self._repository
+
+    @property
+    def tag(self) -> str | None:
+        """The tag, or None."""
+        return self._tag
+
+    @property
+    def digest(self) -> str | None:
+        """The digest, ``algorithm:hex``, or None. A tag beside it is kept."""
+        return self._digest
+
+    def qualified(self) -> ImageReference:
+        """The normal form of the canonical grammar.
+
+        Docker Hub where no registry is named, ``library/`` before its one-word names, and
+        ``index.docker.io`` read as ``docker.io``; every other host keeps its spelling.
+
+        Returns:
+            The qualified reference; qualifying it again changes nothing.
+
+        Example:
+            >>> str(ImageReference.parse("ubuntu:24.04").qualified())
+            'docker.io/library/ubuntu:24.04'
+        """
+        registry, path = self._registry or _HUB, self._repository
+        if registry in _QUALIFIED_HUB:
+            registry = _HUB
+            path = path if "/" in path else _LIBRARY + path
+        return assemble(registry, path, self)
+
+    def familiar(self) -> str:
+        """The shortest text with the same :meth:`qualified` form; to show, never to store.
+
+        Returns:
+            The text.
+
+        Example:
+            >>> ImageReference.parse("docker.io/library/ubuntu:24.04").familiar()
+            'ubuntu:24.04'
+            >>> ImageReference.parse("docker.io/localhost/db").familiar()
+            'docker.io/localhost/db'
+        """
+        qualified = self.qualified()
+        path = qualified._repository
+        name = path.removeprefix(_LIBRARY)
+        paths = [path] if "/" in name else [name, path]
+        if qualified._registry == _HUB:
+            for registry in (None, _HUB):
+                for short in paths:
+                    text = _join(registry, short, self._tag, self._digest)
+                    if split_reference(text) == (registry, short, self._tag, self._digest):
+                        return text
+        return qualified._text
+
+    def __replace__(self, **changes: Unpack[_Parts]) -> ImageReference:
+        parts: _Parts = {
+            "registry": self._registry,
+            "repository": self._repository,
+            "tag": self._tag,
+            "digest": self._digest,
+        }
+        return ImageReference.from_parts(**(parts | changes))
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"ImageReference.parse({self._text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return self._text == other._text if isinstance(other, ImageReference) else NotImplemented
+
+    def __lt__(self, other: ImageReference) -> bool:
+        return self._text < other._text if isinstance(other, ImageReference) else NotImplemented
+
+    def __le__(self, other: ImageReference) -> bool:
+        return self._text <= other._text if isinstance(other, ImageReference) else NotImplemented
+
+    def __gt__(self, other: ImageReference) -> bool:
+        return self._text > other._text if isinstance(other, ImageReference) else NotImplemented
+
+    def __ge__(self, other: ImageReference) -> bool:
+        return self._text >= other._text if isinstance(other, ImageReference) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return ImageReference.parse, (self._text,)
+
+
+def split_reference(text: str) -> tuple[str | None, str, str | None, str | None] | None:
+    """Registry, repository, tag and digest of a reference; None where the text is none.
+
+    Args:
+        text: What was typed.
+
+    Returns:
+        The four parts, or None.
+    """
+    head, slash, remote = text.partition("/")
+    if slash and _grammar.is_registry(head):
+        registry = head
+        if read_address(registry) is None:
+            return None
+    else:
+        registry, remote = None, text
+    found = _grammar.REMOTE.fullmatch(remote)
+    if found is None or (registry is None and _grammar.IMAGE_ID.fullmatch(text)):
+        return None
+    path, tag, digest = found.groups()
+    # Docker Hub's one-word names have their 'library/' counted, as the canonical grammar does.
+    implied = len(_LIBRARY) if _implies_library(registry, path) else 0
+    return None if len(path) + implied > _grammar.MAX_PATH else (registry, path, tag, digest)
+
+
+def assemble(registry: str, repository: str, like: ImageReference) -> ImageReference:
+    """Move a reference: another registry and repository, its tag and digest.
+
+    Args:
+        registry: A well-formed host that R1 reads as a registry.
+        repository: A well-formed repository.
+        like: Where the tag and the digest come from; returned itself if nothing differs.
+
+    Returns:
+        The moved reference.
+    """
+    if registry == like._registry and repository == like._repository:
+        return like
+    moved = object.__new__(ImageReference)
+    moved._text = _join(registry, repository, like._tag, like._digest)
+    moved._registry = registry
+    moved._repository = repository
+    moved._tag = like._tag
+    moved._digest = like._digest
+    return moved
+
+
+def _implies_library(registry: str | None, path: str) -> bool:
+    return "/" not in path and (registry is None or registry in _QUALIFIED_HUB)
+
+
+def _join(registry: str | None, repository: str, tag: str | None, digest: str | None) -> str:
+    text = repository if registry is None else f"{registry}/{repository}"
+    text = text if tag is None else f"{text}:{tag}"
+    return text if digest is None else f"{text}@{digest}"
+
+
+def _error(text: str) -> InvalidReference:
+    from wharfinger.core._faults import reference_error  # only errors need it
+
+    return reference_error(text)

@@ -1,0 +1,262 @@
+"""The whitelist: which registries, and which paths in them, may be pulled from (R14)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from wharfinger.core import _grammar
+from wharfinger.core.address import (
+    HTTPS,
+    RegistryAddress,
+    known_address,
+    read_address,
+    split_address,
+)
+from wharfinger.core.errors import InvalidSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from wharfinger.core.reference import ImageReference
+
+__all__ = ["Whitelist"]
+
+_SETTING: Final = "registry.whitelist"
+_WILDCARD: Final = "*."
+
+# Path -> entry; the empty path is the whole registry.
+_Paths = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False)
+class Whitelist:
+    """Which registries may be pulled from.
+
+    An entry is an address (``quay.io``, ``registry.corp:5000``) or a wildcard for whole labels in
+    front of one (``*.corp``), either with a path (``docker.io/acme``). A path matches the repository
+    that equals it and those that continue it after a ``/``. A wildcard never matches Docker Hub or
+    an IP address.
+
+    Args:
+        entries: Comma-separated text as on the page, where text without an entry restricts nothing;
+            or an iterable of entries, of which there must be one; or None for no restriction.
+
+    Attributes:
+        entries: The entries in canonical form, sorted, each once; empty where nothing is restricted.
+        blank: Whether it was given as text without an entry, which lint remarks on (R12).
+
+    Raises:
+        InvalidSettings: When an entry is malformed, or an iterable has none; ``entry`` is its
+            position.
+
+    Example:
+        >>> whitelist = Whitelist("Registry.Corp:5000, quay.io/acme,, *.corp")
+        >>> whitelist
+        Whitelist('*.corp, quay.io/acme, registry.corp:5000')
+        >>> whitelist == Whitelist(["quay.io/acme", "*.CORP:443", "registry.corp:5000"])
+        True
+    """
+
+    entries: tuple[str, ...]
+    blank: bool = field(init=False)
+    _exact: dict[str, _Paths] = field(init=False, compare=False)
+    _wild: dict[tuple[str, int], _Paths] = field(init=False, compare=False)
+    _suffix_lengths: tuple[int, ...] = field(init=False, compare=False)
+
+    def __init__(self, entries: str | Iterable[str | RegistryAddress] | None = None) -> None:
+        read = _read(entries)
+        if isinstance(read, Exception):
+            entries = None  # it may hold user information, which must not stay in this frame
+            raise read
+        exact: dict[str, _Paths] = {}
+        wild: dict[tuple[str, int], _Paths] = {}
+        for entry in read:
+            paths = (
+                wild.setdefault((entry.host, entry.port), {})
+                if entry.wildcard
+                else exact.setdefault(entry.registry, {})
+            )
+            paths[entry.path] = str(entry)
+        object.__setattr__(self, "entries", tuple(sorted({str(entry) for entry in read})))
+        object.__setattr__(self, "blank", not read and entries is not None)
+        object.__setattr__(self, "_exact", exact)
+        object.__setattr__(self, "_wild", wild)
+        lengths = {len(host) for host, _ in wild}
+        object.__setattr__(self, "_suffix_lengths", tuple(sorted(lengths)))
+
+    @property
+    def restricts(self) -> bool:
+        """Whether anything is refused.
+
+        Example:
+            >>> Whitelist(" , ").restricts, Whitelist("quay.io").restricts
+            (False, True)
+        """
+        return bool(self.entries)
+
+    def allows(self, image: ImageReference) -> bool:
+        """Say whether a canonical image may be pulled (R15).
+
+        Args:
+            image: A canonical image, as :meth:`Settings.locate` returns it.
+
+        Returns:
+            True where nothing is restricted, or some entry matches.
+
+        Example:
+            >>> from wharfinger import Settings
+            >>> Whitelist("quay.io").allows(Settings().locate("ubuntu"))
+            False
+        """
+        address = known_address(image.registry or str(RegistryAddress.DOCKER_HUB))
+        return not self.entries or self.entry_for(address, image.repository) is not None
+
+    def entry_for(self, address: RegistryAddress, repository: str) -> str | None:
+        """Find the entry that matches a repository; of several, the longest path's.
+
+        Args:
+            address: The address of the registry.
+            repository: The canonical repository in it.
+
+        Returns:
+            The entry as it stands in :attr:`entries`, or None.
+
+        Example:
+            >>> Whitelist("quay.io/acme").entry_for(RegistryAddress.parse("quay.io"), "acme/api")
+            'quay.io/acme'
+        """
+        for paths in self._paths_for(address):
+            path = repository
+            while path:
+                if path in paths:
+                    return paths[path]
+                path = path.rpartition("/")[0]
+            if "" in paths:
+                return paths[""]
+        return None
+
+    def could_match(self, address: RegistryAddress, prefix: str | None = None) -> bool:
+        """Say whether some entry could match an image of a registry (R12, R18).
+
+        Args:
+            address: The address of the registry.
+            prefix: What every path there starts with, or None.
+
+        Returns:
+            True where nothing is restricted, or there is such an entry.
+
+        Example:
+            >>> Whitelist("docker.io/acme").could_match(RegistryAddress.DOCKER_HUB)
+            True
+            >>> Whitelist("quay.io").could_match(RegistryAddress.DOCKER_HUB)
+            False
+        """
+        if not self.entries:
+            return True
+        start = f"{prefix}/" if prefix else ""
+        return any(
+            not path or f"{path}/".startswith(start) or start.startswith(f"{path}/")
+            for paths in self._paths_for(address)
+            for path in paths
+        )
+
+    def _paths_for(self, address: RegistryAddress) -> Iterator[_Paths]:
+        """The paths of the entries whose first piece matches; an address before wildcards."""
+        if paths := self._exact.get(str(address)):
+            yield paths
+        if not self._wild or address.is_docker_hub or address.is_ip:
+            return
+        for length in reversed(self._suffix_lengths):
+            whole_labels = len(address.host) > length and address.host[-length - 1] == "."
+            if whole_labels and (paths := self._wild.get((address.host[-length:], address.port))):
+                yield paths
+
+    def __str__(self) -> str:
+        return ", ".join(self.entries)
+
+    def __repr__(self) -> str:
+        return f"Whitelist({str(self)!r})" if self.entries or self.blank else "Whitelist(None)"
+
+    def __replace__(self, *, entries: str | Iterable[str] | None) -> Whitelist:
+        return Whitelist(entries)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Whitelist, (str(self) if self.entries or self.blank else None,)
+
+
+class _Entry(NamedTuple):
+    wildcard: bool
+    host: str
+    port: int
+    registry: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.registry}/{self.path}" if self.path else self.registry
+
+
+def read_location(text: str) -> tuple[RegistryAddress, str | None] | None:
+    """Read an address with an optional path, as the settings write them (R11, R14).
+
+    Args:
+        text: ``host[:port][/path]``, the first piece one that R1 reads as a registry.
+
+    Returns:
+        The address and the path, or None where the text is no such thing.
+    """
+    head, slash, path = text.partition("/")
+    address = read_address(head) if _grammar.is_registry(head) else None
+    if address is None or (slash and not _is_path(path)):
+        return None
+    return address, path or None
+
+
+def _read(
+    entries: str | Iterable[str | RegistryAddress] | None,
+) -> list[_Entry] | InvalidSettings | TypeError:
+    """Every entry, or the error to raise for the first malformed one."""
+    given = entries.split(",") if isinstance(entries, str) else entries
+    read: list[_Entry] = []
+    for position, item in enumerate(() if given is None else given, start=1):
+        if not isinstance(item, str | RegistryAddress):
+            given = type(item).__name__
+            return TypeError(f"{_SETTING}, entry {position}: an entry is a str, not {given}")
+        text = str(item).strip()
+        if not text:
+            continue
+        entry = _read_entry(text)
+        if entry is None:
+            return _error(text, position)
+        read.append(entry)
+    if not read and not isinstance(entries, str | None):
+        # A filter that matched nothing must not open the gate (R14).
+        problem = "no entry is left of it; None says that nothing is restricted"
+        return InvalidSettings("", (0, 0), "empty", problem, setting=_SETTING)
+    return read
+
+
+def _read_entry(text: str) -> _Entry | None:
+    if text.startswith(_WILDCARD):
+        head, slash, path = text.removeprefix(_WILDCARD).partition("/")
+        parts = split_address(head)
+        if parts is None or parts[0].startswith("[") or (slash and not _is_path(path)):
+            return None
+        host, port = parts
+        registry = f"*.{host}" if port == HTTPS else f"*.{host}:{port}"
+        return _Entry(True, host, port, registry, path)
+    location = read_location(text)
+    if location is None:
+        return None
+    address, below = location
+    return _Entry(False, address.host, address.port, str(address), below or "")
+
+
+def _is_path(text: str) -> bool:
+    return len(text) <= _grammar.MAX_PATH and _grammar.PATH.fullmatch(text) is not None
+
+
+def _error(text: str, position: int) -> InvalidSettings:
+    from wharfinger.core._faults import setting_error  # only errors need it
+
+    return setting_error(text, _SETTING, position, lambda repair: _read_entry(repair) is not None)
