@@ -41,6 +41,7 @@ class Fault(NamedTuple):
 
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}+://")
+_LONGEST_TAG: Final = 128
 _ODD: Final = re.compile(r"[^A-Za-z0-9._:/@\[\]-]")
 
 
@@ -301,8 +302,8 @@ def _path_faults(path: str) -> Iterator[Fault]:
 def _tag_fault(tag: str) -> Fault:
     found = _grammar.TAG.match(tag)
     good = found.end() if found else 0
-    if good == 128:
-        return Fault(128, len(tag), "tag", "a tag has at most 128 characters")
+    if good == _LONGEST_TAG:
+        return Fault(good, len(tag), "tag", "a tag has at most 128 characters")
     allowed = "letters, digits and '_', '.' or '-' after the first"
     return Fault(good, min(good + 1, len(tag)), "tag", f"a tag is {allowed}")
 

@@ -18,6 +18,7 @@ _HUB_NAMES: Final = frozenset(
     {_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
 )
 _IPV6: Final = re.compile(r"[0-9a-f:]{2,39}")
+_GROUPS: Final = 8
 _GROUP: Final = re.compile(r"[0-9a-f]{1,4}")
 _DIGITS: Final = re.compile(r"[0-9]++")
 _NUMBER: Final = re.compile(r"0x[0-9a-f]*+|[0-9]++")
@@ -104,7 +105,7 @@ class RegistryAddress:
 
     @property
     def is_ip(self) -> bool:
-        """Whether the host is an IP address: in brackets, or with a number for its last label.
+        """Whether the host is an IP address, that is in brackets or with a number as last label.
 
         The second is how URLs tell (WHATWG URL, "ends in a number"): ``127.1`` is one too.
 
@@ -202,27 +203,22 @@ def _canonical_host(host: str) -> str | None:
 
 
 def _canonical_ipv6(text: str) -> str | None:
-    """RFC 5952: no leading zeros, the longest run of two or more zero groups, the first, is '::'."""
+    """Write an IPv6 address as RFC 5952 has it, in hexadecimal groups throughout."""
     if not _IPV6.fullmatch(text):
         return None
     head, gap, tail = text.partition("::")
     before = head.split(":") if head else []
     after = tail.split(":") if tail else []
-    missing = 8 - len(before) - len(after)
+    missing = _GROUPS - len(before) - len(after)
     if not all(map(_GROUP.fullmatch, before + after)) or (missing < 1 if gap else missing != 0):
         return None
-    groups = [int(group, 16) for group in [*before, *["0"] * missing, *after]]
-    start, length = 0, 1
-    for first in range(8):
-        run = 0
-        while first + run < 8 and groups[first + run] == 0:
-            run += 1
-        if run > length:
-            start, length = first, run
-    written = [f"{group:x}" for group in groups]
-    if length == 1:
-        return ":".join(written)
-    return ":".join(written[:start]) + "::" + ":".join(written[start + length :])
+    groups = [f"{int(group, 16):x}" for group in [*before, *["0"] * missing, *after]]
+    # Of the runs of two or more zero groups, the longest, and of those the first, becomes "::".
+    for length in range(_GROUPS, 1, -1):
+        for start in range(_GROUPS - length + 1):
+            if all(group == "0" for group in groups[start : start + length]):
+                return f"{':'.join(groups[:start])}::{':'.join(groups[start + length :])}"
+    return ":".join(groups)
 
 
 def _error(text: str) -> InvalidAddress:

@@ -102,8 +102,8 @@ class CredentialKind(StrEnum):
     """What a credential's secret is."""
 
     PASSWORD = "password"  # noqa: S105  # a word, not a password
-    IDENTITY_TOKEN = "identity-token"
-    REGISTRY_TOKEN = "registry-token"
+    IDENTITY_TOKEN = "identity-token"  # noqa: S105
+    REGISTRY_TOKEN = "registry-token"  # noqa: S105
 
     def __repr__(self) -> str:
         return f"CredentialKind.{self.name}"

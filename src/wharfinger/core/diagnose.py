@@ -53,12 +53,10 @@ def lint(environment: Environment, settings: Settings) -> tuple[Diagnostic, ...]
 
     Example:
         >>> from wharfinger import Environment, Settings
-        >>> for remark in lint(Environment("ci"), Settings(whitelist="quay.io")):
-        ...     print(remark)
-        default-registry-not-whitelisted (R12): no whitelist entry could match the default registry \
-docker.io, so no reference without a registry is allowed; add docker.io to registry.whitelist
+        >>> [remark.code for remark in lint(Environment("ci"), Settings(whitelist="quay.io"))]
+        ['default-registry-not-whitelisted']
     """
-    return tuple([*_default_registry(environment, settings), *_whitelist(settings)])
+    return (*_default_registry(environment, settings), *_whitelist(settings))
 
 
 def _default_registry(environment: Environment, settings: Settings) -> Iterator[Diagnostic]:

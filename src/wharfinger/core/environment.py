@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wharfinger.core.address import RegistryAddress
 from wharfinger.core.credential import check_username
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Environment", "Orchestration"]
 
-_MAX_NAME = 255
+_MAX_NAME: Final = 255
+_MAX_DIGITS: Final = 19  # those of a 64-bit integer, which is what databases count with
 
 
 class Orchestration(StrEnum):
@@ -352,7 +353,9 @@ def sequence_of(name: str, registry_id: str) -> int:
         The sequence, or 0 where this is no id of that environment.
     """
     environment, _, digits = registry_id.rpartition("/")
-    canonical = digits.isascii() and digits.isdigit() and len(digits) < 20 and digits[0] != "0"
+    canonical = (
+        digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS and digits[0] != "0"
+    )
     return int(digits) if canonical and environment == name else 0
 
 

@@ -1,8 +1,8 @@
-"""Every error the library raises: typed, with the fault's place and a repair, never with a secret.
+"""Every error: typed, with the fault's place and its repair, never with a secret.
 
-Malformed text (rule R20) raises a :class:`MalformedInput`: what was typed, where the fault is, which
-rule of the grammar it breaks, and what to type instead. All other errors say what was looked for and
-what to do next. Every error can be pickled.
+Malformed text (R20) raises a :class:`MalformedInput`: what was typed, where the fault is, which
+rule of the grammar it breaks, and what to type instead. All other errors say what was looked for
+and what to do next. Every error can be pickled.
 """
 
 from __future__ import annotations
@@ -232,11 +232,11 @@ class PullDenied(WharfingerError):
     Example:
         >>> from wharfinger import Environment, Settings, resolve
         >>> answer = resolve("ghcr.io/acme/api", Environment("ci"), Settings(whitelist="quay.io"))
-        >>> answer.require()
-        Traceback (most recent call last):
-        ...
-        wharfinger.core.errors.PullDenied: ghcr.io/acme/api in 'ci': not-whitelisted; an admin can \
-add ghcr.io to registry.whitelist
+        >>> try:
+        ...     answer.require()
+        ... except PullDenied as error:
+        ...     print(error)
+        ghcr.io/acme/api in 'ci': not-whitelisted; an admin can add ghcr.io to registry.whitelist
     """
 
     answer: Resolution
@@ -272,11 +272,11 @@ class StaleResolution(WharfingerError):
         >>> registry = store.add("ci", "quay.io", Credential("bot", Secret("s3cret")))
         >>> answer = resolve("quay.io/acme/api", store.environment("ci"))
         >>> store.remove("ci", registry.id)
-        >>> store.credential("ci", answer)
-        Traceback (most recent call last):
-        ...
-        wharfinger.core.errors.StaleResolution: quay.io/acme/api in 'ci': registry ci/1 was removed; \
-resolve again
+        >>> try:
+        ...     store.credential("ci", answer)
+        ... except StaleResolution as error:
+        ...     print(error)
+        quay.io/acme/api in 'ci': registry ci/1 was removed; resolve again
     """
 
     answer: Resolution
@@ -307,11 +307,11 @@ class RegistryNotFound(WharfingerError, LookupError):
 
     Example:
         >>> from wharfinger import Environment
-        >>> Environment("ci").added("quay.io", username="bot").removed("ci/2")
-        Traceback (most recent call last):
-        ...
-        wharfinger.core.errors.RegistryNotFound: no registry 'ci/2' in environment 'ci'; the nearest \
-is 'ci/1'
+        >>> try:
+        ...     Environment("ci").added("quay.io", username="bot").removed("ci/2")
+        ... except RegistryNotFound as error:
+        ...     print(error)
+        no registry 'ci/2' in environment 'ci'; the nearest is 'ci/1'
     """
 
     registry: str
@@ -344,10 +344,11 @@ class EnvironmentNotFound(WharfingerError, LookupError):
         >>> from wharfinger import MemoryStore
         >>> store = MemoryStore()
         >>> _ = store.create("staging")
-        >>> store.environment("stagin")
-        Traceback (most recent call last):
-        ...
-        wharfinger.core.errors.EnvironmentNotFound: no environment 'stagin'; the nearest is 'staging'
+        >>> try:
+        ...     store.environment("stagin")
+        ... except EnvironmentNotFound as error:
+        ...     print(error)
+        no environment 'stagin'; the nearest is 'staging'
     """
 
     name: str
@@ -438,6 +439,7 @@ def redact(text: str) -> str:
 # Full-width and small forms of "@" are user information to whoever typed them.
 _AT = re.compile("[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]")
 _DIGEST_LIKE = re.compile(r"(?:sha|md|blake)[a-z0-9+._-]{0,16}:", re.IGNORECASE | re.ASCII)
+_QUOTED = 80  # characters of a text that a message quotes
 _WORD = re.compile(r"[a-z0-9_-]*", re.ASCII)
 
 
@@ -450,7 +452,7 @@ def _clipped(text: str, length: int) -> str:
 
 
 def _short(name: str) -> str:
-    return ascii(_clipped(name, 80))
+    return ascii(_clipped(name, _QUOTED))
 
 
 def _escaped(text: str) -> str:
@@ -464,13 +466,13 @@ def _escaped(text: str) -> str:
 def _excerpt(text: str, start: int, end: int) -> tuple[str, str]:
     """At most 80 characters of a text around its fault, and a line of carets that fall under it."""
     before, fault, after = text[:start], text[start:end], text[end:]
-    if len(text) <= 80 and len(whole := _escaped(text)) <= 80:
+    if len(text) <= _QUOTED and len(whole := _escaped(text)) <= _QUOTED:
         return whole, " " * len(_escaped(before)) + "^" * max(1, len(_escaped(fault)))
     left = _escaped(before[-25:])
     left = left if len(left) == len(before) else f"...{left[-22:]}"
     right = _escaped(after[:15])
     right = right if len(right) == len(after) else f"{right[:12]}..."
-    room = 80 - len(left) - len(right)
+    room = _QUOTED - len(left) - len(right)
     middle = _escaped(fault[:room])
     middle = middle if len(middle) == len(fault) else f"{middle[: room - 3]}..."
     return left + middle + right, " " * len(left) + "^" * max(1, len(middle))

@@ -144,7 +144,7 @@ class MemoryStore:
             tenant.drop(tenant.registry(registry_id))
 
     def credential(self, environment: str, answer: Resolution) -> Credential | None:
-        """Return a credential, with its secret. See :meth:`wharfinger.CredentialStore.credential`."""
+        """Return a secret. See :meth:`wharfinger.CredentialStore.credential`."""
         with self._lock:
             tenant = self._tenant(environment)
             registry = entitled(tenant.environment(), answer)
@@ -153,7 +153,7 @@ class MemoryStore:
     def credentials(
         self, environment: str, settings: Settings | None = None
     ) -> dict[RegistryAddress, Credential]:
-        """Return credentials, with secrets. See :meth:`wharfinger.CredentialStore.credentials`."""
+        """Return secrets. See :meth:`wharfinger.CredentialStore.credentials`."""
         with self._lock:
             tenant = self._tenant(environment)
             return {

@@ -63,7 +63,9 @@ class DefaultRegistry:
 
     @classmethod
     def parse(cls, text: str) -> DefaultRegistry:
-        """Read the setting as the page has it: an address, perhaps with a path. Blank is Docker Hub.
+        """Read the setting as the page has it, an address with or without a path.
+
+        Blank is Docker Hub.
 
         Args:
             text: The setting's text.
@@ -72,8 +74,8 @@ class DefaultRegistry:
             The default registry.
 
         Raises:
-            InvalidSettings: When the text is no address with an optional path, or its first piece is
-                one R1 would not read as a registry; the error says what to write instead.
+            InvalidSettings: When the text is no address with an optional path, or its first piece
+                is one R1 would not read as a registry; the error says what to write instead.
 
         Example:
             >>> DefaultRegistry.parse("  ").address.is_docker_hub
@@ -122,10 +124,9 @@ class Settings:
             position of the entry.
 
     Example:
-        >>> settings = Settings(default_registry="registry.corp:5000", whitelist="registry.corp:5000")
-        >>> settings
-        Settings(default_registry=DefaultRegistry.parse('registry.corp:5000'), \
-whitelist=Whitelist('registry.corp:5000'), official_namespace=None, host_images=HostImages.TRUST)
+        >>> settings = Settings(default_registry="registry.corp:5000", whitelist="quay.io")
+        >>> settings.default_registry, settings.whitelist
+        (DefaultRegistry.parse('registry.corp:5000'), Whitelist('quay.io'))
     """
 
     default_registry: DefaultRegistry
@@ -146,7 +147,7 @@ whitelist=Whitelist('registry.corp:5000'), official_namespace=None, host_images=
             default = _default_registry(default_registry)
             allowed = whitelist if isinstance(whitelist, Whitelist) else Whitelist(whitelist)
             if namespace is not None and not _grammar.PATH.fullmatch(namespace):
-                raise _error(namespace, "official_namespace")  # noqa: TRY301  # one place forgets
+                raise _error(namespace, "official_namespace")
         except InvalidSettings:
             # What was refused may hold user information, which must not stay in this frame.
             default_registry = whitelist = official_namespace = namespace = None
@@ -161,8 +162,9 @@ whitelist=Whitelist('registry.corp:5000'), official_namespace=None, host_images=
         """Read settings under the page's names.
 
         Args:
-            values: ``registry.default`` and ``registry.whitelist``, each absent, None or text. Names
-                that do not start with ``registry.`` are not this library's and are left alone.
+            values: ``registry.default`` and ``registry.whitelist``, each absent, None or text.
+                Names that do not start with ``registry.`` are not this library's and are left
+                alone.
 
         Returns:
             The settings.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from wharfinger.core.address import RegistryAddress
 from wharfinger.core.environment import Environment, Orchestration, sequence_of
-from wharfinger.core.errors import PullDenied, RegistryNotFound, StaleResolution
+from wharfinger.core.errors import RegistryNotFound, StaleResolution
 from wharfinger.core.resolver import Reason, Resolution
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class CredentialStore(Protocol):
     def credentials(
         self, environment: str, settings: Settings | None = None
     ) -> dict[RegistryAddress, Credential]:
-        """Return what Kubernetes needs: the credentials in force and active (R18). They hold secrets.
+        """Return what Kubernetes needs: the credentials in force and active, with secrets (R18).
 
         Args:
             environment: The environment's name.
@@ -244,16 +244,7 @@ def entitled(environment: Environment, answer: Resolution) -> Registry | None:
         >>> entitled(env, resolve("quay.io/acme/api", env)).id
         'ci/1'
     """
-    if not isinstance(answer, Resolution):
-        msg = f"a credential is asked for with a Resolution, not {type(answer).__name__}"
-        raise TypeError(msg)
-    answer.require()
-    if answer.environment != environment.name:
-        raise RegistryNotFound(_claimed(answer), environment.name)
-    if answer.image.registry is None or (
-        RegistryAddress.parse(answer.image.registry) != answer.address
-    ):
-        raise RegistryNotFound(_claimed(answer), environment.name)
+    _check_question(environment, answer)
     if answer.reason is Reason.ALREADY_ON_HOST:
         return None
     current = environment.in_force(answer.address)
@@ -262,23 +253,37 @@ def entitled(environment: Environment, answer: Resolution) -> Registry | None:
             raise StaleResolution(answer, f"registry {current.id} was added for {answer.address}")
         return None
     claimed = _claimed(answer)
-    sequence = sequence_of(environment.name, claimed)
-    if not 1 <= sequence <= environment.additions:
+    if not 1 <= sequence_of(environment.name, claimed) <= environment.additions:
         raise RegistryNotFound(claimed, environment.name)
-    try:
-        registry = environment.registry(claimed)
-    except RegistryNotFound:
-        registry = None
+    registry = _find(environment, claimed)
     if registry is None:
         raise StaleResolution(answer, f"registry {claimed} was removed")
     if registry.address != answer.address:
         raise RegistryNotFound(claimed, environment.name)
-    if current is not registry:
-        newer = "" if current is None else f" by {current.id}"
-        raise StaleResolution(answer, f"registry {claimed} was overridden{newer}")
+    if current is not None and current is not registry:
+        raise StaleResolution(answer, f"registry {claimed} was overridden by {current.id}")
     if not registry.is_active:
         raise StaleResolution(answer, f"registry {claimed} was deactivated")
     return registry
+
+
+def _check_question(environment: Environment, answer: Resolution) -> None:
+    """Refuse an answer that is a denial, another environment's, or about another host's image."""
+    if not isinstance(answer, Resolution):
+        msg = f"a credential is asked for with a Resolution, not {type(answer).__name__}"
+        raise TypeError(msg)
+    answer.require()
+    named = answer.image.registry
+    same_host = named is not None and RegistryAddress.parse(named) == answer.address
+    if answer.environment != environment.name or not same_host:
+        raise RegistryNotFound(_claimed(answer), environment.name)
+
+
+def _find(environment: Environment, registry_id: str) -> Registry | None:
+    try:
+        return environment.registry(registry_id)
+    except RegistryNotFound:
+        return None
 
 
 def deliverable(environment: Environment, settings: Settings | None = None) -> tuple[Registry, ...]:

@@ -34,16 +34,16 @@ class Whitelist:
     """Which registries may be pulled from.
 
     An entry is an address (``quay.io``, ``registry.corp:5000``) or a wildcard for whole labels in
-    front of one (``*.corp``), either with a path (``docker.io/acme``). A path matches the repository
-    that equals it and those that continue it after a ``/``. A wildcard never matches Docker Hub or
-    an IP address.
+    front of one (``*.corp``), either with a path (``docker.io/acme``). A path matches the
+    repository that equals it and those that continue it after a ``/``. A wildcard never matches
+    Docker Hub or an IP address.
 
     Args:
         entries: Comma-separated text as on the page, where text without an entry restricts nothing;
             or an iterable of entries, of which there must be one; or None for no restriction.
 
     Attributes:
-        entries: The entries in canonical form, sorted, each once; empty where nothing is restricted.
+        entries: The entries in canonical form, sorted, each once; none where nothing is restricted.
         blank: Whether it was given as text without an entry, which lint remarks on (R12).
 
     Raises:
@@ -244,12 +244,18 @@ def _read_entry(text: str) -> _Entry | None:
             return None
         host, port = parts
         registry = f"*.{host}" if port == HTTPS else f"*.{host}:{port}"
-        return _Entry(True, host, port, registry, path)
+        return _Entry(wildcard=True, host=host, port=port, registry=registry, path=path)
     location = read_location(text)
     if location is None:
         return None
     address, below = location
-    return _Entry(False, address.host, address.port, str(address), below or "")
+    return _Entry(
+        wildcard=False,
+        host=address.host,
+        port=address.port,
+        registry=str(address),
+        path=below or "",
+    )
 
 
 def _is_path(text: str) -> bool:

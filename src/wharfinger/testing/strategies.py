@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
 
-from wharfinger.core.address import RegistryAddress
+from wharfinger.core._grammar import IMAGE_ID
+from wharfinger.core.address import HTTPS, RegistryAddress
 from wharfinger.core.credential import Credential, CredentialKind, Secret
 from wharfinger.core.environment import Environment, Orchestration
 from wharfinger.core.registry import Registry, RegistryState
@@ -116,7 +117,9 @@ _ADDRESSES: Final = addresses()
 
 @st.composite
 def spellings(draw: DrawFn, address: RegistryAddress) -> str:
-    """Spellings of one address that R1 reads as a registry: case, ``:443``, leading zeros, Hub names.
+    """Spellings of one address that R1 reads as a registry (R2, R3).
+
+    They differ in case, ``:443`` or none, leading zeros of the port, and Docker Hub's names.
 
     Args:
         draw: Given by hypothesis.
@@ -131,7 +134,7 @@ def spellings(draw: DrawFn, address: RegistryAddress) -> str:
     zeros = "0" * draw(st.integers(0, 3))
     with_port = f"{host}:{zeros}{address.port}"
     bare = "." in host or ":" in host or host == "localhost" or host != host.lower()
-    return draw(st.sampled_from([with_port, host])) if address.port == 443 and bare else with_port
+    return draw(st.sampled_from([with_port, host])) if address.port == HTTPS and bare else with_port
 
 
 def repositories(max_components: int = 4) -> SearchStrategy[str]:
@@ -196,8 +199,8 @@ def references(draw: DrawFn, registry: SearchStrategy[str | None] | None = None)
     head, slash, _ = path.partition("/")
     if host is None and slash and ("." in head or head == "localhost"):
         path = f"x-{path.replace('.', '-')}"  # R1 would read the first component as a registry
-    if host is None and len(path) == 64 and not set(path) - set("0123456789abcdef"):
-        path = f"{path}/x"  # an image id
+    if host is None and IMAGE_ID.fullmatch(path):
+        path = f"{path}/x"
     tag = draw(_TAGS)
     digest = draw(_DIGESTS_OR_NONE)
     text = path if host is None else f"{host}/{path}"
