@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from wharfinger.core import _grammar
 from wharfinger.core.address import read_address, split_address
 from wharfinger.core.errors import InvalidAddress, InvalidReference, InvalidSettings, redact
-from wharfinger.core.reference import split_reference
+from wharfinger.core.reference import read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -341,7 +341,7 @@ def _reference_repair(text: str, safe: str) -> str | None:
     path, colon, tag = name.partition(":")
     lower = candidate[:start] + path.lower() + colon + tag + at + digest.lower()
     return _first(
-        lambda text: split_reference(text) is not None,
+        lambda text: read_reference(text) is not None,
         candidate,
         lower,
         f"{host}/{rest}" if host else lower,

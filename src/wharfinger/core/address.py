@@ -39,6 +39,9 @@ class RegistryAddress:
     Attributes:
         host: The canonical host.
         port: The port, 443 where none was written.
+        is_docker_hub: Whether this is Docker Hub, under whichever name it was written (R2).
+        is_ip: Whether the host is an IP address: in brackets, or with a number as last label, which
+            is how URLs tell (WHATWG URL, "ends in a number").
         DOCKER_HUB: Docker Hub's address.
 
     Raises:
@@ -47,12 +50,18 @@ class RegistryAddress:
     Example:
         >>> RegistryAddress("Registry.Corp", 5000)
         RegistryAddress.parse('registry.corp:5000')
+        >>> RegistryAddress.parse("registry-1.docker.io:443").is_docker_hub
+        True
+        >>> RegistryAddress.parse("10.0.0.5:5000").is_ip
+        True
     """
 
     DOCKER_HUB: ClassVar[RegistryAddress]
 
     host: str
     port: int
+    is_docker_hub: bool = field(init=False, compare=False)
+    is_ip: bool = field(init=False, compare=False)
     _text: str = field(init=False, compare=False)
 
     def __init__(self, host: str, port: int = HTTPS) -> None:
@@ -92,29 +101,6 @@ class RegistryAddress:
             text = error.text  # user information must not stay in this frame
             raise error
         return address
-
-    @property
-    def is_docker_hub(self) -> bool:
-        """Whether this is Docker Hub, under whichever name it was written (R2).
-
-        Example:
-            >>> RegistryAddress.parse("registry-1.docker.io:443").is_docker_hub
-            True
-        """
-        return self._text == _HUB
-
-    @property
-    def is_ip(self) -> bool:
-        """Whether the host is an IP address, that is in brackets or with a number as last label.
-
-        The second is how URLs tell (WHATWG URL, "ends in a number"): ``127.1`` is one too.
-
-        Example:
-            >>> RegistryAddress.parse("10.0.0.5:5000").is_ip
-            True
-        """
-        last = self.host.rpartition(".")[2]
-        return self.host.startswith("[") or _NUMBER.fullmatch(last) is not None
 
     def __str__(self) -> str:
         return self._text
@@ -159,6 +145,9 @@ def _fill(address: RegistryAddress, host: str, port: int) -> None:
     # A one-label host keeps its port: without, R1 would read it as a path (R3).
     bare = port == HTTPS and _grammar.is_registry(host)
     object.__setattr__(address, "_text", host if bare else f"{host}:{port}")
+    object.__setattr__(address, "is_docker_hub", host == _HUB and port == HTTPS)
+    is_number = _NUMBER.fullmatch(host.rpartition(".")[2]) is not None
+    object.__setattr__(address, "is_ip", is_number or host.startswith("["))
 
 
 def known_address(text: str) -> RegistryAddress:

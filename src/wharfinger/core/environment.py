@@ -132,11 +132,7 @@ class Environment:
             except InvalidAddress as error:
                 address = error.text
                 raise
-        index = self._in_force
-        if index is None:
-            index = {str(registry.address): registry for registry in self.registries}
-            object.__setattr__(self, "_in_force", index)
-        return index.get(str(address))
+        return (self._in_force or self._index()).get(address._text)
 
     def registry(self, registry_id: str) -> Registry:
         """Return a registry by its id.
@@ -288,6 +284,11 @@ class Environment:
         position = self._position(registry_id)
         kept = self.registries[:position] + self.registries[position + 1 :]
         return self._with(kept, self.additions)
+
+    def _index(self) -> dict[str, Registry]:
+        index = {registry.address._text: registry for registry in self.registries}
+        object.__setattr__(self, "_in_force", index)
+        return index
 
     def _in_state(self, registry_id: str, state: RegistryState) -> Environment:
         position = self._position(registry_id)

@@ -17,6 +17,8 @@ _HUB: Final = "docker.io"
 _LIBRARY: Final = "library/"
 # The names the canonical grammar itself folds; R2's others are folded by addresses, not here.
 _QUALIFIED_HUB: Final = frozenset({_HUB, "index.docker.io"})
+# No shorter path can be too long or an image id.
+_SHORTEST_REFUSED: Final = 64
 
 
 class _Parts(TypedDict, total=False):
@@ -74,18 +76,14 @@ class ImageReference:
             >>> ImageReference.parse("acme/api").registry is None
             True
         """
-        if not isinstance(text, str):
-            msg = f"an image reference is a str, not {type(text).__name__}"
-            raise TypeError(msg)
-        parts = split_reference(text)
-        if parts is None:
+        if type(text) is not str:
+            text = _plain(text)
+        reference = read_reference(text)
+        if reference is None:
             error = _error(text)
             text = error.text  # user information must not stay in this frame
             raise error
-        self = object.__new__(cls)
-        self._text = text
-        self._registry, self._repository, self._tag, self._digest = parts
-        return self
+        return reference
 
     @classmethod
     def from_parts(
@@ -163,11 +161,11 @@ class ImageReference:
             >>> str(ImageReference.parse("ubuntu:24.04").qualified())
             'docker.io/library/ubuntu:24.04'
         """
-        registry, path = self._registry or _HUB, self._repository
+        registry = self._registry or _HUB
         if registry in _QUALIFIED_HUB:
             registry = _HUB
-            path = path if "/" in path else _LIBRARY + path
-        return assemble(registry, path, self)
+        prefix = _LIBRARY if _implies_library(registry, self._repository) else ""
+        return moved(self, registry, prefix)
 
     def familiar(self) -> str:
         """The shortest text with the same :meth:`qualified` form; to show, never to store.
@@ -189,7 +187,8 @@ class ImageReference:
             for registry in (None, _HUB):
                 for short in paths:
                     text = _join(registry, short, self._tag, self._digest)
-                    if split_reference(text) == (registry, short, self._tag, self._digest):
+                    read = read_reference(text)
+                    if read is not None and (read._registry, read._repository) == (registry, short):
                         return text
         return qualified._text
 
@@ -236,51 +235,91 @@ class ImageReference:
         return ImageReference.parse, (self._text,)
 
 
-def split_reference(text: str) -> tuple[str | None, str, str | None, str | None] | None:
-    """Registry, repository, tag and digest of a reference; None where the text is none.
+# First path component -> whether R1 reads it as a registry. Bounded in entries and in text.
+_PIECES: Final[dict[str, bool]] = {}
+_PIECES_ENTRIES: Final = 4096
+_PIECES_LENGTH: Final = 255
+
+_new: Final = object.__new__
+_remote: Final = _grammar.REMOTE.fullmatch
+
+
+def read_reference(text: str) -> ImageReference | None:
+    """Read a reference, or say None where the text is none.
+
+    First path components are remembered, at most 4,096 of at most 255 characters each; references
+    are not.
 
     Args:
         text: What was typed.
 
     Returns:
-        The four parts, or None.
+        The reference, or None.
     """
+    registry = None
     head, slash, remote = text.partition("/")
-    if slash and _grammar.is_registry(head):
-        registry = head
-        if read_address(registry) is None:
+    if slash:
+        named = _PIECES.get(head)
+        if named is None and (named := _learn(head)) is None:
             return None
-    else:
-        registry, remote = None, text
-    found = _grammar.REMOTE.fullmatch(remote)
-    if found is None or (registry is None and _grammar.IMAGE_ID.fullmatch(text)):
+        if named:
+            registry = head
+    found = _remote(text if registry is None else remote)
+    if found is None:
         return None
-    path, tag, digest = found.groups()
-    # Docker Hub's one-word names have their 'library/' counted, as the canonical grammar does.
-    implied = len(_LIBRARY) if _implies_library(registry, path) else 0
-    return None if len(path) + implied > _grammar.MAX_PATH else (registry, path, tag, digest)
+    reference = _new(ImageReference)
+    path, reference._tag, reference._digest = found.groups()
+    if len(path) >= _SHORTEST_REFUSED and _is_refused(text, registry, path):
+        return None
+    reference._text = text
+    reference._registry = registry
+    reference._repository = path
+    return reference
 
 
-def assemble(registry: str, repository: str, like: ImageReference) -> ImageReference:
-    """Move a reference: another registry and repository, its tag and digest.
+def moved(reference: ImageReference, registry: str, prefix: str) -> ImageReference:
+    """Return a reference at another registry, below a prefix; its tag and digest stay.
 
     Args:
+        reference: The reference; returned itself if it is there already.
         registry: A well-formed host that R1 reads as a registry.
-        repository: A well-formed repository.
-        like: Where the tag and the digest come from; returned itself if nothing differs.
+        prefix: What to put before the repository, with a ``/`` at its end; or nothing.
 
     Returns:
-        The moved reference.
+        The moved reference. The caller sees to it that its path is not too long.
     """
-    if registry == like._registry and repository == like._repository:
-        return like
-    moved = object.__new__(ImageReference)
-    moved._text = _join(registry, repository, like._tag, like._digest)
-    moved._registry = registry
-    moved._repository = repository
-    moved._tag = like._tag
-    moved._digest = like._digest
-    return moved
+    written = reference._registry
+    if registry == written and not prefix:
+        return reference
+    text = reference._text
+    remote = text if written is None else text[len(written) + 1 :]
+    made = _new(ImageReference)
+    made._text = f"{registry}/{prefix}{remote}"
+    made._registry = registry
+    made._repository = prefix + reference._repository
+    made._tag = reference._tag
+    made._digest = reference._digest
+    return made
+
+
+def _learn(piece: str) -> bool | None:
+    """Whether a first component names a registry; None where it is a malformed one."""
+    named = _grammar.is_registry(piece)
+    if named and read_address(piece) is None:
+        return None
+    if len(piece) <= _PIECES_LENGTH:
+        if len(_PIECES) >= _PIECES_ENTRIES:
+            _PIECES.clear()
+        _PIECES[piece] = named
+    return named
+
+
+def _is_refused(text: str, registry: str | None, path: str) -> bool:
+    """Whether a long path is too long, or the whole text is an image id."""
+    # Docker Hub's one-word names have their 'library/' counted, as the canonical grammar does.
+    implied = len(_LIBRARY) if _implies_library(registry, path) else 0
+    too_long = len(path) + implied > _grammar.MAX_PATH
+    return too_long or _grammar.IMAGE_ID.fullmatch(text) is not None
 
 
 def _implies_library(registry: str | None, path: str) -> bool:
@@ -291,6 +330,14 @@ def _join(registry: str | None, repository: str, tag: str | None, digest: str | 
     text = repository if registry is None else f"{registry}/{repository}"
     text = text if tag is None else f"{text}:{tag}"
     return text if digest is None else f"{text}@{digest}"
+
+
+def _plain(text: object) -> str:
+    """A str of a subclass as a str; a TypeError for anything else."""
+    if not isinstance(text, str):
+        msg = f"an image reference is a str, not {type(text).__name__}"
+        raise TypeError(msg)
+    return str.__str__(text)
 
 
 def _error(text: str) -> InvalidReference:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 from wharfinger.core import _grammar
 from wharfinger.core.address import RegistryAddress, known_address
 from wharfinger.core.errors import InvalidReference, InvalidSettings, nearest
-from wharfinger.core.reference import ImageReference, assemble
+from wharfinger.core.reference import ImageReference, moved
 from wharfinger.core.whitelist import Whitelist, read_location
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DefaultRegistry", "HostImages", "Settings"]
 
-_LIBRARY: Final = "library"
+_LIBRARY: Final = "library/"
 _PAGE_NAMES: Final = {
     "registry.default": "default_registry",
     "registry.whitelist": "whitelist",
@@ -243,22 +243,21 @@ def canonical(
     Raises:
         InvalidReference: When the path gets longer than 255 characters.
     """
-    path = reference.repository
-    if reference.registry is not None:
-        address = known_address(reference.registry)
+    path, prefix = reference._repository, ""
+    if reference._registry is not None:
+        address = known_address(reference._registry)
     else:
         default = settings.default_registry
         address = default.address
-        namespace = settings.official_namespace
-        if namespace is not None and "/" not in path and not address.is_docker_hub:
-            path = f"{namespace}/{path}"
+        if settings.official_namespace and not address.is_docker_hub and "/" not in path:
+            prefix = f"{settings.official_namespace}/"
         if default.prefix is not None:
-            path = f"{default.prefix}/{path}"
-    if address.is_docker_hub and "/" not in path:
-        path = f"{_LIBRARY}/{path}"
-    if len(path) > _grammar.MAX_PATH:
-        raise _too_long(settings, reference, address, len(path))
-    return assemble(str(address), path, reference), address
+            prefix = f"{default.prefix}/{prefix}"
+    if address.is_docker_hub and not prefix and "/" not in path:
+        prefix = _LIBRARY
+    if len(prefix) + len(path) > _grammar.MAX_PATH:
+        raise _too_long(settings, reference, address, len(prefix) + len(path))
+    return moved(reference, address._text, prefix), address
 
 
 def _default_registry(given: DefaultRegistry | RegistryAddress | str | None) -> DefaultRegistry:

@@ -16,7 +16,7 @@ from wharfinger.core.address import (
 from wharfinger.core.errors import InvalidSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from wharfinger.core.reference import ImageReference
 
@@ -24,6 +24,7 @@ __all__ = ["Whitelist"]
 
 _SETTING: Final = "registry.whitelist"
 _WILDCARD: Final = "*."
+_HUB: Final = "docker.io"
 
 # Path -> entry; the empty path is the whole registry.
 _Paths = dict[str, str]
@@ -83,7 +84,7 @@ class Whitelist:
         object.__setattr__(self, "_exact", exact)
         object.__setattr__(self, "_wild", wild)
         lengths = {len(host) for host, _ in wild}
-        object.__setattr__(self, "_suffix_lengths", tuple(sorted(lengths)))
+        object.__setattr__(self, "_suffix_lengths", tuple(sorted(lengths, reverse=True)))
 
     @property
     def restricts(self) -> bool:
@@ -109,8 +110,29 @@ class Whitelist:
             >>> Whitelist("quay.io").allows(Settings().locate("ubuntu"))
             False
         """
-        address = known_address(image.registry or str(RegistryAddress.DOCKER_HUB))
-        return not self.entries or self.entry_for(address, image.repository) is not None
+        return self.permits(known_address(image.registry or _HUB), image.repository)
+
+    def permits(self, address: RegistryAddress, repository: str) -> bool:
+        """Say the same of a repository at an address.
+
+        Args:
+            address: The address of the registry.
+            repository: The canonical repository in it.
+
+        Returns:
+            True where nothing is restricted, or some entry matches.
+
+        Example:
+            >>> Whitelist("quay.io").permits(RegistryAddress.parse("QUAY.io"), "acme/api")
+            True
+        """
+        if not self.entries:
+            return True
+        # Most entries are whole registries, and those take one look.
+        paths = self._exact.get(address._text)
+        if paths is not None and "" in paths:
+            return True
+        return self.entry_for(address, repository) is not None
 
     def entry_for(self, address: RegistryAddress, repository: str) -> str | None:
         """Find the entry that matches a repository; of several, the longest path's.
@@ -127,13 +149,9 @@ class Whitelist:
             'quay.io/acme'
         """
         for paths in self._paths_for(address):
-            path = repository
-            while path:
-                if path in paths:
-                    return paths[path]
-                path = path.rpartition("/")[0]
-            if "" in paths:
-                return paths[""]
+            entry = _covering(paths, repository)
+            if entry is not None:
+                return entry
         return None
 
     def could_match(self, address: RegistryAddress, prefix: str | None = None) -> bool:
@@ -161,16 +179,19 @@ class Whitelist:
             for path in paths
         )
 
-    def _paths_for(self, address: RegistryAddress) -> Iterator[_Paths]:
+    def _paths_for(self, address: RegistryAddress) -> list[_Paths]:
         """The paths of the entries whose first piece matches; an address before wildcards."""
-        if paths := self._exact.get(str(address)):
-            yield paths
-        if not self._wild or address.is_docker_hub or address.is_ip:
-            return
-        for length in reversed(self._suffix_lengths):
-            whole_labels = len(address.host) > length and address.host[-length - 1] == "."
-            if whole_labels and (paths := self._wild.get((address.host[-length:], address.port))):
-                yield paths
+        paths = self._exact.get(address._text)
+        found = [] if paths is None else [paths]
+        if self._wild and not address.is_docker_hub and not address.is_ip:
+            host, port = address.host, address.port
+            for length in self._suffix_lengths:
+                # Whole labels stand in front of the suffix iff a dot does.
+                if host[-length - 1 : -length] == ".":
+                    paths = self._wild.get((host[-length:], port))
+                    if paths is not None:
+                        found.append(paths)
+        return found
 
     def __str__(self) -> str:
         return ", ".join(self.entries)
@@ -183,6 +204,16 @@ class Whitelist:
 
     def __reduce__(self) -> tuple[object, ...]:
         return Whitelist, (str(self) if self.entries or self.blank else None,)
+
+
+def _covering(paths: _Paths, repository: str) -> str | None:
+    """The entry with the longest path that equals the repository or is continued by it."""
+    path = repository
+    while path:
+        if path in paths:
+            return paths[path]
+        path = path.rpartition("/")[0]
+    return paths.get("")
 
 
 class _Entry(NamedTuple):

@@ -1,0 +1,12 @@
+"""The commands: one module each, imported when it is run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["COMMANDS"]
+
+# Name -> one line of help. The module's name is the command's, with ``_`` for ``-``.
+COMMANDS: Final[dict[str, str]] = {
+    "explain": "say where images are pulled from, whether they may be, and why",
+}
