@@ -37,6 +37,7 @@ __all__ = [
     "environment_names",
     "environments",
     "hosts",
+    "near_misses",
     "references",
     "repositories",
     "secrets",
@@ -206,6 +207,37 @@ def references(draw: DrawFn, registry: SearchStrategy[str | None] | None = None)
     text = path if host is None else f"{host}/{path}"
     text = text if tag is None else f"{text}:{tag}"
     return text if digest is None else f"{text}@{digest}"
+
+
+_REFERENCES: Final = references()
+# What the grammar gives a meaning, what it refuses, and what looks like either.
+_ODD: Final = st.sampled_from(
+    [
+        *"/:@.-_[]*%+ \n\t\x00\x7fAZ09az",
+        *("__", "___", "--", "..", "//", "::", "@@", ":0", ":65536", "://", "sha256:"),
+        *("localhost/", "docker.io/", "\u0430", "\uff0e", "\u0663", "\ud800", "x" * 256),
+    ]
+)
+
+
+@st.composite
+def near_misses(draw: DrawFn) -> str:
+    """Texts that are nearly image references: valid ones with one to three small mutations.
+
+    Some of them are valid all the same.
+
+    Args:
+        draw: Given by hypothesis.
+
+    Returns:
+        A strategy for text.
+    """
+    text = draw(_REFERENCES)
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.integers(0, len(text)))
+        cut = draw(st.integers(0, 2))
+        text = text[:place] + draw(_ODD | st.just("")) + text[place + cut :]
+    return text
 
 
 _SECRET_TEXTS: Final = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
