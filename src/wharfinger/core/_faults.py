@@ -175,6 +175,9 @@ def _odd_character(text: str, place: int, what: str) -> tuple[str, str]:
         return "character", f"{what} has no blanks"
     if character < " " or "\x7f" <= character <= "\x9f":
         return "character", f"{what} has no control characters, and this is {code}"
+    if "\udc80" <= character <= "\udcff":
+        byte = f"0x{ord(character) - 0xDC00:02X}"
+        return "character", f"{what} is ASCII, and this byte, {byte}, is not even UTF-8"
     if character > "~":
         import unicodedata
 
