@@ -3,6 +3,9 @@
 import builtins
 import sys
 from importlib import metadata
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "wharfinger"
 author = "The wharfinger authors"
@@ -11,6 +14,7 @@ release = metadata.version("wharfinger")
 
 extensions = [
     "myst_parser",
+    "rule_tests",
     "sphinx.ext.autodoc",
     "sphinx.ext.doctest",
     "sphinx.ext.napoleon",
@@ -23,6 +27,7 @@ html_title = f"{project} {release}"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 doctest_global_setup = "from wharfinger import *"
 
@@ -30,3 +35,4 @@ doctest_global_setup = "from wharfinger import *"
 _foreign = "|".join(["attrs?", "hypothesis", "typing_extensions", *sys.stdlib_module_names])
 nitpick_ignore = [("py:class", name) for name in dir(builtins)]
 nitpick_ignore_regex = [(r"py:.*", rf"({_foreign})(\..+)?")]
+nitpick_ignore += [("py:class", "DrawFn"), ("py:class", "SearchStrategy")]

@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except OSError as error:
-        _abandon_output()
+        _flush_or_abandon()
         if isinstance(error, BrokenPipeError):
             return _BROKEN_PIPE
         print(f"wharfinger: {error.strerror or error}", file=sys.stderr)
@@ -99,11 +99,14 @@ def _problem(command: str) -> str:
     return f"no command {command[:80]!a}" + (f"; the nearest is {near!r}" if near else "")
 
 
-def _abandon_output() -> None:
-    """Throw away what is still buffered, so that the interpreter's end does not try it again."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
+def _flush_or_abandon() -> None:
+    """Throw away what cannot be written, so that the interpreter's end does not try it again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 if __name__ == "__main__":

@@ -175,6 +175,9 @@ def _odd_character(text: str, place: int, what: str) -> tuple[str, str]:
         return "character", f"{what} has no blanks"
     if character < " " or "\x7f" <= character <= "\x9f":
         return "character", f"{what} has no control characters, and this is {code}"
+    if "\udc80" <= character <= "\udcff":
+        byte = f"0x{ord(character) - 0xDC00:02X}"
+        return "character", f"{what} is ASCII, and this byte, {byte}, is not even UTF-8"
     if character > "~":
         import unicodedata
 
@@ -253,7 +256,8 @@ def _setting_faults(text: str, *, whitelist: bool, rooted: bool) -> Iterator[Fau
     """The faults of ``host[:port][/path]``; the last of them has no condition."""
     what = "a whitelist entry" if whitelist else "this setting"
     start = 2 if whitelist and text.startswith("*.") else 0
-    if whitelist and (star := text.find("*", start)) >= 0:
+    hidden = "***@" in text
+    if whitelist and not hidden and (star := text.find("*", start)) >= 0:
         yield Fault(star, star + 1, "wildcard", "a wildcard is '*.' before a host, and no other")
     for fault in _general_faults(text[start:], what):
         yield fault.moved(start)

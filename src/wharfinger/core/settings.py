@@ -28,9 +28,9 @@ class HostImages(StrEnum):
     """What is checked of an image that is on the host already (R16)."""
 
     TRUST = "trust"
-    """Nothing: having been pulled once is permission to run. The page's policy."""
+    """Nothing, as having been pulled once is permission to run. The page's policy."""
     VERIFY = "verify"
-    """Everything that is checked of an image still to be pulled."""
+    """All that is checked of an image still to be pulled."""
 
     def __repr__(self) -> str:
         return f"HostImages.{self.name}"

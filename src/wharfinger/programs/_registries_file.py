@@ -29,7 +29,10 @@ __all__ = ["RegistriesFileError", "parse", "read"]
 
 
 class RegistriesFileError(WharfingerError, ValueError):
-    """A registries file that cannot be read, or says what it must not. No value in it is told.
+    """A registries file that cannot be read, or says what it must not.
+
+    Of the values in the file it tells a malformed address, without user information, or a malformed
+    environment's name, and no other.
 
     Args:
         source: The name of the file.
@@ -81,22 +84,24 @@ def read(path: str) -> Environment:
         wharfinger.programs._registries_file.RegistriesFileError: no-such.toml: No such file or \
 directory
     """
+    return parse(_content(path), path)
+
+
+def _content(path: str) -> str:
     problem = place = ""
     content = b""
     try:
         content = Path(path).read_bytes()
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        place = _line(content[: error.start])
+        place = _line(content.count(b"\n", 0, error.start))
         problem = "it is not UTF-8"
     except OSError as error:
         problem = error.strerror or type(error).__name__
     except ValueError:
         problem = "this is no path"
-    if problem:
-        content = b""
-        raise RegistriesFileError(path, place, problem)
-    return parse(text, path)
+    content = b""  # it may have a secret in it
+    raise RegistriesFileError(path, place, problem)
 
 
 def parse(text: str, source: str = "registries.toml") -> Environment:
@@ -151,20 +156,19 @@ def _toml(text: str) -> dict[str, object]:
     except tomllib.TOMLDecodeError as error:
         # Of its message only the place is taken: the rest may quote the document.
         found = re.search(r"\(at (line \d+, column \d+)\)$", str(error))
-        place = found[1] if found else _line(text.encode())
+        place = found[1] if found else _line(text.count("\n"))
     except (ValueError, RecursionError):  # a number too long, or a nesting too deep, to be read
         pass
     raise _Fault(place, "it is not valid TOML")
 
 
-def _line(before: bytes) -> str:
-    return "line {}".format(before.count(b"\n") + 1)
+def _line(newlines_before: int) -> str:
+    return f"line {newlines_before + 1}"
 
 
 def _environment(document: dict[str, object]) -> Environment:
     _check_keys(_Document, document)
     read = _Document(**document)
-    tables = enumerate(read.registries, start=1)
     return Environment(
         read.environment,
         read.orchestration,
@@ -177,7 +181,7 @@ def _environment(document: dict[str, object]) -> Environment:
                 state=table.state,
                 added_by=table.added_by,
             )
-            for sequence, table in tables
+            for sequence, table in enumerate(read.registries, start=1)
         ],
     )
 
