@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wharfinger.core import _grammar
 from wharfinger.core.address import read_address, split_address
-from wharfinger.core.errors import InvalidAddress, InvalidReference, InvalidSettings, redact
+from wharfinger.core.errors import InvalidAddress, InvalidReference, InvalidSettings
 from wharfinger.core.reference import read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["address_error", "reference_error", "setting_error"]
+__all__ = ["address_error", "redact", "reference_error", "setting_error"]
 
 
 class Fault(NamedTuple):
@@ -41,6 +41,8 @@ class Fault(NamedTuple):
 
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}+://")
+_TAG: Final = re.compile(_grammar.TAG_TEXT)
+_DIGEST: Final = re.compile(_grammar.DIGEST_TEXT)
 _LONGEST_TAG: Final = 128
 _ODD: Final = re.compile(r"[^A-Za-z0-9._:/@\[\]-]")
 
@@ -76,7 +78,7 @@ def address_repair(text: str) -> str | None:
     candidate = candidate.rpartition("@")[2]
     host, colon, port = candidate.rpartition(":")
     dotless = host.removesuffix(".") + colon + port if colon else candidate.removesuffix(".")
-    unzoned = re.sub(r"%[^\]]*+", "", candidate)
+    unzoned = re.sub(r"%[^\]]*+", "", candidate) if candidate.count(":") > 1 else candidate
     brackets = f"[{unzoned}]" if unzoned.count(":") > 1 else candidate
     return _first(
         lambda text: read_address(text) is not None, candidate, dotless, unzoned, brackets
@@ -136,10 +138,41 @@ def setting_error(
         f"{address_repair(head) or head}{slash}{path.partition('@')[0].partition(':')[0].lower()}"
     )
     home = f"docker.io/{named}" if whitelist and slash else f"{head}:443{slash}{path}"
-    repair = _first(valid, named, home, cleaned.lower()) if head else None
+    # Behind user information that was only taken for it, a word is no host.
+    guesses = [home, cleaned.lower()] if safe == text else []
+    repair = _first(valid, named, *guesses) if head else None
     return InvalidSettings(
         safe, (fault.start, fault.end), fault.rule, fault.problem, repair, setting, entry
     )
+
+
+def redact(text: str) -> str:
+    """Replace user information, what stands before an ``@`` that starts no digest, by ``***``.
+
+    When in doubt it hides too much: a refused text is only shown to be corrected.
+
+    Args:
+        text: Any text, in the form of a reference, an address or a URL.
+
+    Returns:
+        The text without its user information.
+    """
+    start = text.find("://") + 3 if "://" in text else 0
+    path = text.find("/", start)
+    for sign in reversed([found.start() for found in _AT.finditer(text)]):
+        in_authority = bool(start) and not 0 <= path < sign
+        if _DIGEST_LIKE.match(text, sign + 1) and not in_authority:
+            continue
+        plain = not start and ":" not in text[:sign] and _WORD.fullmatch(text, sign + 1)
+        if not plain:
+            return f"{text[:start]}***{text[sign:]}" if sign >= start else f"***{text[sign:]}"
+    return text
+
+
+# Full-width and small forms of "@" are user information to whoever typed them.
+_AT: Final = re.compile("[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]")
+_WORD: Final = re.compile(r"[a-z0-9_-]*", re.ASCII)
+_DIGEST_LIKE: Final = re.compile(r"(?:sha|md|blake)[a-z0-9+._-]{0,16}:", re.IGNORECASE | re.ASCII)
 
 
 def _first(valid: Callable[[str], bool], *candidates: str) -> str | None:
@@ -210,7 +243,7 @@ def _host_faults(text: str) -> Iterator[Fault]:
     good = found.end() if (found := _grammar.HOST_NAME.match(host)) else 0
     yield Fault(
         good,
-        max(good + 1, len(host)) if not good else good + 1,
+        min(len(text), good + 1 if good else max(len(host), 1)),
         "host",
         "a host is labels of letters and digits, joined by single dots or by hyphens",
     )
@@ -222,7 +255,7 @@ def _reference_faults(text: str) -> Iterator[Fault]:
     if not text:
         yield Fault(0, 0, "empty", "the image reference is empty")
     yield from _general_faults(text, what)
-    if _grammar.IMAGE_ID.fullmatch(text):
+    if _grammar.is_image_id(text):
         yield Fault(0, 64, "image-id", "this is an image id; a name or name@sha256:<id> is wanted")
     if text[-1:] in {":", "@", "/"}:
         yield Fault(
@@ -240,9 +273,9 @@ def _reference_faults(text: str) -> Iterator[Fault]:
     path, colon, tag = name.partition(":")
     for fault in _path_faults(path):
         yield fault.moved(start)
-    if colon and not _grammar.TAG.fullmatch(tag):
+    if colon and not _TAG.fullmatch(tag):
         yield _tag_fault(tag).moved(start + len(path) + 1)
-    if at and not _grammar.DIGEST.fullmatch(digest):
+    if at and not _DIGEST.fullmatch(digest):
         yield _digest_fault(digest).moved(start + len(name) + 1)
     yield Fault(
         start,
@@ -304,7 +337,7 @@ def _path_faults(path: str) -> Iterator[Fault]:
 
 
 def _tag_fault(tag: str) -> Fault:
-    found = _grammar.TAG.match(tag)
+    found = _TAG.match(tag)
     good = found.end() if found else 0
     if good == _LONGEST_TAG:
         return Fault(good, len(tag), "tag", "a tag has at most 128 characters")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -17,11 +16,10 @@ _HUB: Final = "docker.io"
 _HUB_NAMES: Final = frozenset(
     {_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
 )
-_IPV6: Final = re.compile(r"[0-9a-f:]{2,39}")
 _GROUPS: Final = 8
-_GROUP: Final = re.compile(r"[0-9a-f]{1,4}")
-_DIGITS: Final = re.compile(r"[0-9]++")
-_NUMBER: Final = re.compile(r"0x[0-9a-f]*+|[0-9]++")
+_GROUP_DIGITS: Final = 4
+_LONGEST_IPV6: Final = 39
+_IPV6: Final = frozenset("0123456789abcdef:")
 
 
 @dataclass(frozen=True, slots=True, order=True, init=False, repr=False)
@@ -95,6 +93,9 @@ class RegistryAddress:
             >>> str(RegistryAddress.parse("registry"))
             'registry:443'
         """
+        if not isinstance(text, str):
+            msg = f"a registry address is a str, not {type(text).__name__}"
+            raise TypeError(msg)
         address = read_address(text)
         if address is None:
             error = _error(text)
@@ -146,7 +147,8 @@ def _fill(address: RegistryAddress, host: str, port: int) -> None:
     bare = port == HTTPS and _grammar.is_registry(host)
     object.__setattr__(address, "_text", host if bare else f"{host}:{port}")
     object.__setattr__(address, "is_docker_hub", host == _HUB and port == HTTPS)
-    is_number = _NUMBER.fullmatch(host.rpartition(".")[2]) is not None
+    last = host.rpartition(".")[2]
+    is_number = last.isdigit() or (last.startswith("0x") and _IPV6.issuperset(last[2:]))
     object.__setattr__(address, "is_ip", is_number or host.startswith("["))
 
 
@@ -174,7 +176,11 @@ def split_address(text: str) -> tuple[str, int] | None:
     host, colon, digits = text.rpartition(":")
     if not colon or digits.endswith("]"):
         host, port = text, HTTPS
-    elif _DIGITS.fullmatch(digits) and len(number := digits.lstrip("0")) <= len(str(_MAX_PORT)):
+    elif (
+        digits.isascii()
+        and digits.isdigit()
+        and len(number := digits.lstrip("0")) <= len(str(_MAX_PORT))
+    ):
         port = int(number or "0")
     else:
         return None
@@ -193,13 +199,15 @@ def _canonical_host(host: str) -> str | None:
 
 def _canonical_ipv6(text: str) -> str | None:
     """Write an IPv6 address as RFC 5952 has it, in hexadecimal groups throughout."""
-    if not _IPV6.fullmatch(text):
+    if len(text) > _LONGEST_IPV6 or not _IPV6.issuperset(text):
         return None
     head, gap, tail = text.partition("::")
     before = head.split(":") if head else []
     after = tail.split(":") if tail else []
     missing = _GROUPS - len(before) - len(after)
-    if not all(map(_GROUP.fullmatch, before + after)) or (missing < 1 if gap else missing != 0):
+    if not all(1 <= len(group) <= _GROUP_DIGITS for group in before + after):
+        return None
+    if missing < 1 if gap else missing != 0:
         return None
     groups = [f"{int(group, 16):x}" for group in [*before, *["0"] * missing, *after]]
     # Of the runs of two or more zero groups, the longest, and of those the first, becomes "::".

@@ -7,7 +7,6 @@ and what to do next. Every error can be pickled.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -413,34 +412,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     return by_start[found[0]] if found else None
 
 
-def redact(text: str) -> str:
-    """Replace user information, what stands before an ``@`` that starts no digest, by ``***``.
-
-    When in doubt it hides too much: a refused text is only shown to be corrected.
-
-    Args:
-        text: Any text, in the form of a reference, an address or a URL.
-
-    Returns:
-        The text without its user information.
-    """
-    start = text.find("://") + 3 if "://" in text else 0
-    path = text.find("/", start)
-    for sign in reversed([found.start() for found in _AT.finditer(text)]):
-        in_authority = bool(start) and not 0 <= path < sign
-        if _DIGEST_LIKE.match(text, sign + 1) and not in_authority:
-            continue
-        plain = not start and ":" not in text[:sign] and _WORD.fullmatch(text, sign + 1)
-        if not plain:
-            return f"{text[:start]}***{text[sign:]}" if sign >= start else f"***{text[sign:]}"
-    return text
-
-
-# Full-width and small forms of "@" are user information to whoever typed them.
-_AT = re.compile("[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]")
-_DIGEST_LIKE = re.compile(r"(?:sha|md|blake)[a-z0-9+._-]{0,16}:", re.IGNORECASE | re.ASCII)
 _QUOTED = 80  # characters of a text that a message quotes
-_WORD = re.compile(r"[a-z0-9_-]*", re.ASCII)
 
 
 def _nearest_clause(name: str | None) -> str:

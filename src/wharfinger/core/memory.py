@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from threading import RLock
 from typing import TYPE_CHECKING
 
 from wharfinger.core.address import RegistryAddress
@@ -49,6 +48,8 @@ class MemoryStore:
     """
 
     def __init__(self) -> None:
+        from threading import RLock  # only a store needs it
+
         self._lock = RLock()
         self._tenants: dict[str, _Tenant] = {}
         self._settings = Settings()

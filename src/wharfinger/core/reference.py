@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypedDict, final
+from typing import TYPE_CHECKING, Final, final
 
 from wharfinger.core import _grammar
 from wharfinger.core.address import read_address
 from wharfinger.core.errors import InvalidReference
 
 if TYPE_CHECKING:
-    from typing import Self, Unpack
+    from typing import Self, TypedDict, Unpack
+
+    class _Parts(TypedDict, total=False):
+        registry: str | None
+        repository: str
+        tag: str | None
+        digest: str | None
+
 
 __all__ = ["ImageReference"]
 
@@ -19,13 +26,6 @@ _LIBRARY: Final = "library/"
 _QUALIFIED_HUB: Final = frozenset({_HUB, "index.docker.io"})
 # No shorter path can be too long or an image id.
 _SHORTEST_REFUSED: Final = 64
-
-
-class _Parts(TypedDict, total=False):
-    registry: str | None
-    repository: str
-    tag: str | None
-    digest: str | None
 
 
 @final
@@ -119,7 +119,12 @@ class ImageReference:
             text = repository = error.text
             registry = tag = digest = None
             raise
-        if (made.registry, made.repository) != (registry, repository):
+        if (made.registry, made.repository, made.tag, made.digest) != (
+            registry,
+            repository,
+            tag,
+            digest,
+        ):
             raise InvalidReference(
                 text,
                 (0, len(text.partition("/")[0])),
@@ -319,7 +324,7 @@ def _is_refused(text: str, registry: str | None, path: str) -> bool:
     # Docker Hub's one-word names have their 'library/' counted, as the canonical grammar does.
     implied = len(_LIBRARY) if _implies_library(registry, path) else 0
     too_long = len(path) + implied > _grammar.MAX_PATH
-    return too_long or _grammar.IMAGE_ID.fullmatch(text) is not None
+    return too_long or _grammar.is_image_id(text)
 
 
 def _implies_library(registry: str | None, path: str) -> bool:

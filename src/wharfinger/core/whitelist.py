@@ -135,7 +135,10 @@ class Whitelist:
         return self.entry_for(address, repository) is not None
 
     def entry_for(self, address: RegistryAddress, repository: str) -> str | None:
-        """Find the entry that matches a repository; of several, the longest path's.
+        """Find the entry that matches a repository.
+
+        Of several, an address comes before a wildcard, a longer suffix before a shorter one, and
+        then a longer path.
 
         Args:
             address: The address of the registry.
@@ -199,8 +202,8 @@ class Whitelist:
     def __repr__(self) -> str:
         return f"Whitelist({str(self)!r})" if self.entries or self.blank else "Whitelist(None)"
 
-    def __replace__(self, *, entries: str | Iterable[str] | None) -> Whitelist:
-        return Whitelist(entries)
+    def __replace__(self, **changes: str | Iterable[str | RegistryAddress] | None) -> Whitelist:
+        return Whitelist(**changes) if changes else self
 
     def __reduce__(self) -> tuple[object, ...]:
         return Whitelist, (str(self) if self.entries or self.blank else None,)
@@ -238,7 +241,7 @@ def read_location(text: str) -> tuple[RegistryAddress, str | None] | None:
     """
     head, slash, path = text.partition("/")
     address = read_address(head) if _grammar.is_registry(head) else None
-    if address is None or (slash and not _is_path(path)):
+    if address is None or (slash and not is_path(path)):
         return None
     return address, path or None
 
@@ -271,7 +274,7 @@ def _read_entry(text: str) -> _Entry | None:
     if text.startswith(_WILDCARD):
         head, slash, path = text.removeprefix(_WILDCARD).partition("/")
         parts = split_address(head)
-        if parts is None or parts[0].startswith("[") or (slash and not _is_path(path)):
+        if parts is None or parts[0].startswith("[") or (slash and not is_path(path)):
             return None
         host, port = parts
         registry = f"*.{host}" if port == HTTPS else f"*.{host}:{port}"
@@ -289,7 +292,15 @@ def _read_entry(text: str) -> _Entry | None:
     )
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
+    """Say whether a text is a path that some repository can have.
+
+    Args:
+        text: The text.
+
+    Returns:
+        True iff it is a well-formed path of at most 255 characters.
+    """
     return len(text) <= _grammar.MAX_PATH and _grammar.PATH.fullmatch(text) is not None
 
 
