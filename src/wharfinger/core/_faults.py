@@ -44,6 +44,7 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}+://")
 _TAG: Final = re.compile(_grammar.TAG_TEXT)
 _DIGEST: Final = re.compile(_grammar.DIGEST_TEXT)
 _LONGEST_TAG: Final = 128
+_HIDDEN: Final = re.compile("[*]{3}[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]")
 _ODD: Final = re.compile(r"[^A-Za-z0-9._:/@\[\]-]")
 
 
@@ -56,10 +57,10 @@ def address_error(text: str) -> InvalidAddress:
     Returns:
         The error to raise; user information is gone from it.
     """
-    safe = redact(text)
+    safe = redact(text, digests=False, words=False)
     fault = address_fault(safe)
     return InvalidAddress(
-        safe, (fault.start, fault.end), fault.rule, fault.problem, address_repair(text)
+        safe, (fault.start, fault.end), fault.rule, fault.problem, address_repair(safe)
     )
 
 
@@ -72,10 +73,9 @@ def address_repair(text: str) -> str | None:
     Returns:
         An address, or None.
     """
-    candidate = _without_scheme(text.strip())
+    candidate = _without_userinfo(_without_scheme(text.strip()))
     for end in "/?#":
         candidate = candidate.partition(end)[0]
-    candidate = candidate.rpartition("@")[2]
     host, colon, port = candidate.rpartition(":")
     dotless = host.removesuffix(".") + colon + port if colon else candidate.removesuffix(".")
     unzoned = re.sub(r"%[^\]]*+", "", candidate) if candidate.count(":") > 1 else candidate
@@ -129,10 +129,10 @@ def setting_error(
     Returns:
         The error to raise; user information is gone from it.
     """
-    safe = redact(text)
+    safe = redact(text, words=False)
     whitelist = entry is not None
     fault = next(_setting_faults(safe, whitelist=whitelist, rooted=setting != "official_namespace"))
-    cleaned = _without_scheme(safe).rpartition("***@")[2].rstrip("/*").rstrip("/")
+    cleaned = _without_userinfo(_without_scheme(safe)).rstrip("/*").rstrip("/")
     head, slash, path = cleaned.partition("/")
     named = (
         f"{address_repair(head) or head}{slash}{path.partition('@')[0].partition(':')[0].lower()}"
@@ -146,33 +146,41 @@ def setting_error(
     )
 
 
-def redact(text: str) -> str:
+def redact(text: str, *, digests: bool = True, words: bool = True) -> str:
     """Replace user information, what stands before an ``@`` that starts no digest, by ``***``.
 
     When in doubt it hides too much: a refused text is only shown to be corrected.
 
     Args:
         text: Any text, in the form of a reference, an address or a URL.
+        digests: Whether the text may hold a digest.
+        words: Whether a word after an ``@`` is taken for a mistyped digest.
 
     Returns:
         The text without its user information.
     """
-    start = text.find("://") + 3 if "://" in text else 0
-    path = text.find("/", start)
-    for sign in reversed([found.start() for found in _AT.finditer(text)]):
+    scheme = _WEB.match(text)
+    start = scheme.end() if scheme else 0
+    path, last = text.find("/", start), text.rfind("/")
+    for found in reversed(list(_AT.finditer(text))):
+        sign = found.start()
         in_authority = bool(start) and not 0 <= path < sign
-        if _DIGEST_LIKE.match(text, sign + 1) and not in_authority:
+        if digests and sign > last and not in_authority and _DIGEST_LIKE.match(text, sign + 1):
             continue
-        plain = not start and ":" not in text[:sign] and _WORD.fullmatch(text, sign + 1)
+        plain = words and not start and ":" not in text[:sign] and _WORD.fullmatch(text, sign + 1)
         if not plain:
-            return f"{text[:start]}***{text[sign:]}" if sign >= start else f"***{text[sign:]}"
+            return f"{text[:start]}***{text[sign:]}"
     return text
 
 
+# Any other word before "://" may be a user name, and what follows a password.
+_WEB: Final = re.compile("https?://", re.IGNORECASE)
 # Full-width and small forms of "@" are user information to whoever typed them.
 _AT: Final = re.compile("[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]")
 _WORD: Final = re.compile(r"[a-z0-9_-]*", re.ASCII)
-_DIGEST_LIKE: Final = re.compile(r"(?:sha|md|blake)[a-z0-9+._-]{0,16}:", re.IGNORECASE | re.ASCII)
+_DIGEST_LIKE: Final = re.compile(
+    r"(?:sha|md|blake)[0-9][a-z0-9+_-]{0,15}:", re.IGNORECASE | re.ASCII
+)
 
 
 def _first(valid: Callable[[str], bool], *candidates: str) -> str | None:
@@ -184,14 +192,17 @@ def _without_scheme(text: str) -> str:
     return text[found.end() :] if found else text.removeprefix("//")
 
 
+def _without_userinfo(text: str) -> str:
+    return _HIDDEN.split(text)[-1]
+
+
 def _general_faults(text: str, what: str) -> Iterator[Fault]:
     """What neither a reference nor an address may hold."""
     if found := _SCHEME.match(text):
         yield Fault(*found.span(), "scheme", f"{what} has no scheme")
-    if (hidden := text.find("***@")) >= 0:
+    if hidden := _HIDDEN.search(text):
         yield Fault(
-            hidden,
-            hidden + 4,
+            *hidden.span(),
             "userinfo",
             f"{what} holds no user name or password (shown as ***); give them as a Credential",
         )
@@ -237,7 +248,7 @@ def _host_faults(text: str) -> Iterator[Fault]:
         start = len(host) + (1 if port else 0)
         yield Fault(start, len(text), "port", "a port is a number from 1 to 65535")
     if host.startswith("["):
-        yield Fault(0, len(host), "ipv6", "this is no IPv6 address")
+        yield Fault(0, len(host if "]" in host else text), "ipv6", "this is no IPv6 address")
     if host.endswith("."):
         yield Fault(len(host) - 1, len(host), "trailing-dot", "a host does not end in a dot")
     good = found.end() if (found := _grammar.HOST_NAME.match(host)) else 0
@@ -289,7 +300,7 @@ def _setting_faults(text: str, *, whitelist: bool, rooted: bool) -> Iterator[Fau
     """The faults of ``host[:port][/path]``; the last of them has no condition."""
     what = "a whitelist entry" if whitelist else "this setting"
     start = 2 if whitelist and text.startswith("*.") else 0
-    hidden = "***@" in text
+    hidden = _HIDDEN.search(text)
     if whitelist and not hidden and (star := text.find("*", start)) >= 0:
         yield Fault(star, star + 1, "wildcard", "a wildcard is '*.' before a host, and no other")
     for fault in _general_faults(text[start:], what):
@@ -367,11 +378,13 @@ def _digest_fault(digest: str) -> Fault:
 def _reference_repair(text: str, safe: str) -> str | None:
     """The reference somebody meant, never with user information in it."""
     trimmed = (text if safe == text else safe).strip()
-    candidate = _without_scheme(trimmed).rpartition("***@")[2].rstrip(":@/")
+    candidate = _without_userinfo(_without_scheme(trimmed)).rstrip(":@/")
     head, slash, rest = candidate.partition("/")
     named = bool(slash) and _grammar.is_registry(head)
-    if candidate != trimmed.rstrip(":@/") and not named:
-        return None  # of a URL, a host alone would be read as a repository
+    first, cut, _ = trimmed.partition("/")
+    host_alone = bool(cut) and _grammar.is_registry(first)
+    if not named and (host_alone or candidate != trimmed.rstrip(":@/")):
+        return None  # a host alone would be read as a repository
     host = address_repair(head) if named else None
     start = len(head) + 1 if named else 0
     name, at, digest = candidate[start:].partition("@")

@@ -169,7 +169,8 @@ class InvalidSettings(MalformedInput):
         self.entry = entry
 
     def _title(self) -> str:
-        place = self.setting if self.entry is None else f"{self.setting}, entry {self.entry}"
+        setting = _clipped(_escaped(self.setting[: _QUOTED + 1]), _QUOTED)
+        place = setting if self.entry is None else f"{setting}, entry {self.entry}"
         return f"invalid setting {place}"
 
 
@@ -413,6 +414,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 
 _QUOTED = 80  # characters of a text that a message quotes
+_LEFT, _RIGHT = 25, 15  # how many of them stand around the fault, at most
 
 
 def _nearest_clause(name: str | None) -> str:
@@ -440,11 +442,11 @@ def _excerpt(text: str, start: int, end: int) -> tuple[str, str]:
     before, fault, after = text[:start], text[start:end], text[end:]
     if len(text) <= _QUOTED and len(whole := _escaped(text)) <= _QUOTED:
         return whole, " " * len(_escaped(before)) + "^" * max(1, len(_escaped(fault)))
-    left = _escaped(before[-25:])
-    left = left if len(left) == len(before) else f"...{left[-22:]}"
-    right = _escaped(after[:15])
-    right = right if len(right) == len(after) else f"{right[:12]}..."
+    left = _escaped(before[-_LEFT - 1 :])
+    left = left if len(left) <= _LEFT else f"...{left[3 - _LEFT :]}"
+    right = _escaped(after[: _RIGHT + 1])
+    right = right if len(right) <= _RIGHT else f"{right[: _RIGHT - 3]}..."
     room = _QUOTED - len(left) - len(right)
-    middle = _escaped(fault[:room])
-    middle = middle if len(middle) == len(fault) else f"{middle[: room - 3]}..."
+    middle = _escaped(fault[: room + 1])
+    middle = middle if len(middle) <= room else f"{middle[: room - 3]}..."
     return left + middle + right, " " * len(left) + "^" * max(1, len(middle))

@@ -90,12 +90,12 @@ class MemoryStore:
         added_by: str | None = None,
     ) -> Registry:
         """Add a registry. See :meth:`wharfinger.CredentialStore.add`."""
-        check_name(environment)
         try:
             check_credential(credential)
         except TypeError:
             del credential  # somebody's password, perhaps
             raise
+        check_name(environment)
         if not isinstance(address, RegistryAddress):
             try:
                 address = RegistryAddress.parse(address)

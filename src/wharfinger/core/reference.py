@@ -189,12 +189,12 @@ class ImageReference:
         name = path.removeprefix(_LIBRARY)
         paths = [path] if "/" in name else [name, path]
         if qualified._registry == _HUB:
-            for registry in (None, _HUB):
-                for short in paths:
-                    text = _join(registry, short, self._tag, self._digest)
-                    read = read_reference(text)
-                    if read is not None and (read._registry, read._repository) == (registry, short):
-                        return text
+            for short in paths:
+                text = _join(None, short, self._tag, self._digest)
+                read = read_reference(text)
+                if read is not None and (read._registry, read._repository) == (None, short):
+                    return text
+            return _join(_HUB, paths[0], self._tag, self._digest)
         return qualified._text
 
     def __replace__(self, **changes: Unpack[_Parts]) -> ImageReference:
@@ -204,7 +204,11 @@ class ImageReference:
             "tag": self._tag,
             "digest": self._digest,
         }
-        return ImageReference.from_parts(**(parts | changes))
+        try:
+            return ImageReference.from_parts(**(parts | changes))
+        except InvalidReference:
+            changes, parts = {}, {}  # user information must not stay in this frame
+            raise
 
     def __str__(self) -> str:
         return self._text
@@ -310,7 +314,7 @@ def moved(reference: ImageReference, registry: str, prefix: str) -> ImageReferen
 def _learn(piece: str) -> bool | None:
     """Whether a first component names a registry; None where it is a malformed one."""
     named = _grammar.is_registry(piece)
-    if named and read_address(piece) is None:
+    if (read_address(piece) if named else _grammar.PATH.fullmatch(piece)) is None:
         return None
     if len(piece) <= _PIECES_LENGTH:
         if len(_PIECES) >= _PIECES_ENTRIES:

@@ -203,7 +203,11 @@ class Whitelist:
         return f"Whitelist({str(self)!r})" if self.entries or self.blank else "Whitelist(None)"
 
     def __replace__(self, **changes: str | Iterable[str | RegistryAddress] | None) -> Whitelist:
-        return Whitelist(**changes) if changes else self
+        try:
+            return Whitelist(**changes) if changes else self
+        except InvalidSettings:
+            changes = {}  # user information must not stay in this frame
+            raise
 
     def __reduce__(self) -> tuple[object, ...]:
         return Whitelist, (str(self) if self.entries or self.blank else None,)
@@ -261,7 +265,7 @@ def _read(
             continue
         entry = _read_entry(text)
         if entry is None:
-            return _error(text, position)
+            return _error(_whole(text, entries, position), position)
         read.append(entry)
     if not read and not isinstance(entries, str | None):
         # A filter that matched nothing must not open the gate (R14).
@@ -302,6 +306,15 @@ def is_path(text: str) -> bool:
         True iff it is a well-formed path of at most 255 characters.
     """
     return len(text) <= _grammar.MAX_PATH and _grammar.PATH.fullmatch(text) is not None
+
+
+def _whole(text: str, entries: object, position: int) -> str:
+    """A refused entry; where a comma cut user information in two, with the rest of that hidden."""
+    from wharfinger.core._faults import redact  # only errors need it
+
+    rest = entries.split(",", position - 1)[-1] if isinstance(entries, str) else text
+    safe = redact(rest)
+    return text if safe == rest else safe.partition(",")[0].strip()
 
 
 def _error(text: str, position: int) -> InvalidSettings:
