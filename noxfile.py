@@ -63,6 +63,8 @@ def core(session: nox.Session) -> None:
     if not FOUND:
         session.error("no CPython to test on")
     session.install(".", *group("core"))
+    # Few examples on every Python; the session `tests` draws many on one.
+    session.env["WHARFINGER_HYPOTHESIS"] = "fast"
     session.run("pytest", *(session.posargs or CORE_TESTS))
 
 

@@ -386,6 +386,8 @@ def _reference_repair(text: str, safe: str) -> str | None:
     if not named and (host_alone or candidate != trimmed.rstrip(":@/")):
         return None  # a host alone would be read as a repository
     host = address_repair(head) if named else None
+    if host is not None and not _grammar.is_registry(host):
+        host = f"{host}:443"
     start = len(head) + 1 if named else 0
     name, at, digest = candidate[start:].partition("@")
     path, colon, tag = name.partition(":")

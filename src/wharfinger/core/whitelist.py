@@ -16,7 +16,7 @@ from wharfinger.core.address import (
 from wharfinger.core.errors import InvalidSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from wharfinger.core.reference import ImageReference
 
@@ -25,6 +25,8 @@ __all__ = ["Whitelist"]
 _SETTING: Final = "registry.whitelist"
 _WILDCARD: Final = "*."
 _HUB: Final = "docker.io"
+_FOUND_ENTRIES: Final = 4096
+_FOUND_LENGTH: Final = 255
 
 # Path -> entry; the empty path is the whole registry.
 _Paths = dict[str, str]
@@ -64,6 +66,7 @@ class Whitelist:
     _exact: dict[str, _Paths] = field(init=False, compare=False)
     _wild: dict[tuple[str, int], _Paths] = field(init=False, compare=False)
     _suffix_lengths: tuple[int, ...] = field(init=False, compare=False)
+    _found: dict[str, tuple[_Paths, ...]] = field(init=False, compare=False)
 
     def __init__(self, entries: str | Iterable[str | RegistryAddress] | None = None) -> None:
         read = _read(entries)
@@ -83,6 +86,7 @@ class Whitelist:
         object.__setattr__(self, "blank", not read and entries is not None)
         object.__setattr__(self, "_exact", exact)
         object.__setattr__(self, "_wild", wild)
+        object.__setattr__(self, "_found", {})
         lengths = {len(host) for host, _ in wild}
         object.__setattr__(self, "_suffix_lengths", tuple(sorted(lengths, reverse=True)))
 
@@ -128,11 +132,11 @@ class Whitelist:
         """
         if not self.entries:
             return True
-        # Most entries are whole registries, and those take one look.
-        paths = self._exact.get(address._text)
-        if paths is not None and "" in paths:
-            return True
-        return self.entry_for(address, repository) is not None
+        for paths in self._paths_for(address):
+            # Most entries are whole registries.
+            if "" in paths or _covering(paths, repository) is not None:
+                return True
+        return False
 
     def entry_for(self, address: RegistryAddress, repository: str) -> str | None:
         """Find the entry that matches a repository.
@@ -182,19 +186,30 @@ class Whitelist:
             for path in paths
         )
 
-    def _paths_for(self, address: RegistryAddress) -> list[_Paths]:
-        """The paths of the entries whose first piece matches; an address before wildcards."""
-        paths = self._exact.get(address._text)
-        found = [] if paths is None else [paths]
-        if self._wild and not address.is_docker_hub and not address.is_ip:
-            host, port = address.host, address.port
-            for length in self._suffix_lengths:
-                # Whole labels stand in front of the suffix iff a dot does.
-                if host[-length - 1 : -length] == ".":
-                    paths = self._wild.get((host[-length:], port))
-                    if paths is not None:
-                        found.append(paths)
+    def _paths_for(self, address: RegistryAddress) -> tuple[_Paths, ...]:
+        """The paths of the entries whose first piece matches; an address before wildcards.
+
+        They are remembered, for at most 4,096 addresses of at most 255 characters each.
+        """
+        found = self._found.get(address._text)
+        if found is None:
+            found = tuple(self._find(address))
+            if len(address._text) <= _FOUND_LENGTH:
+                if len(self._found) >= _FOUND_ENTRIES:
+                    self._found.clear()
+                self._found[address._text] = found
         return found
+
+    def _find(self, address: RegistryAddress) -> Iterator[_Paths]:
+        if (paths := self._exact.get(address._text)) is not None:
+            yield paths
+        if address.is_docker_hub or address.is_ip:
+            return
+        host, port = address.host, address.port
+        for length in self._suffix_lengths:
+            # Whole labels stand in front of the suffix iff a dot does.
+            if host[-length - 1 : -length] == "." and (host[-length:], port) in self._wild:
+                yield self._wild[host[-length:], port]
 
     def __str__(self) -> str:
         return ", ".join(self.entries)
