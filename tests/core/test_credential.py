@@ -218,7 +218,7 @@ def test_the_kinds() -> None:
 
 def test_an_unknown_kind_is_refused() -> None:
     """A kind that is none is refused without a word on the secret."""
-    with pytest.raises(ValueError, match="passwort") as caught:
+    with pytest.raises(InvalidCredential, match="kind: it is one of password, ") as caught:
         Credential("ci", Secret(CANARY), kind=cast("CredentialKind", "passwort"))
     assert_told_nothing(caught.value)
 

@@ -242,11 +242,7 @@ def dataclass_values() -> list[Any]:
     environment = store.environment("ci")
     environment.in_force("quay.io")
     found: list[object] = [credential(), environment, *environment.registries]
-    found += [
-        *answer(store).trace,
-        *lint(environment, Settings()),
-        environment.registries[0].address,
-    ]
+    found += [*answer(store).trace, *lint(environment, Settings())]
     return found
 
 

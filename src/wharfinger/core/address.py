@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from functools import total_ordering
+from typing import TYPE_CHECKING, ClassVar, Final, final
 
 from wharfinger.core import _grammar
 from wharfinger.core.errors import InvalidAddress
+
+if TYPE_CHECKING:
+    from typing import Self, TypedDict, Unpack
+
+    class _Parts(TypedDict, total=False):
+        host: str
+        port: int
+
 
 __all__ = ["RegistryAddress"]
 
@@ -22,7 +30,8 @@ _LONGEST_IPV6: Final = 39
 _IPV6: Final = frozenset("0123456789abcdef:")
 
 
-@dataclass(frozen=True, slots=True, order=True, init=False, repr=False)
+@final
+@total_ordering
 class RegistryAddress:
     """The address of a registry server, ``host[:port]``, in canonical form (R3).
 
@@ -35,11 +44,6 @@ class RegistryAddress:
         port: The TCP port, 1 to 65535.
 
     Attributes:
-        host: The canonical host.
-        port: The port, 443 where none was written.
-        is_docker_hub: Whether this is Docker Hub, under whichever name it was written (R2).
-        is_ip: Whether the host is an IP address: in brackets, or with a number as last label, which
-            is how URLs tell (WHATWG URL, "ends in a number").
         DOCKER_HUB: Docker Hub's address.
 
     Raises:
@@ -54,13 +58,15 @@ class RegistryAddress:
         True
     """
 
+    __slots__ = ("_host", "_is_docker_hub", "_is_ip", "_port", "_text")
+
     DOCKER_HUB: ClassVar[RegistryAddress]
 
-    host: str
-    port: int
-    is_docker_hub: bool = field(init=False, compare=False)
-    is_ip: bool = field(init=False, compare=False)
-    _text: str = field(init=False, compare=False)
+    _host: str
+    _port: int
+    _is_docker_hub: bool
+    _is_ip: bool
+    _text: str
 
     def __init__(self, host: str, port: int = HTTPS) -> None:
         canonical = _canonical_host(host)
@@ -68,7 +74,7 @@ class RegistryAddress:
             error = _error(host if canonical is None else f"{host}:{port}")
             host = error.text
             raise error
-        _fill(self, canonical, port)
+        self._fill(canonical, port)
 
     @classmethod
     def parse(cls, text: str) -> RegistryAddress:
@@ -103,8 +109,72 @@ class RegistryAddress:
             raise error
         return address
 
+    @property
+    def host(self) -> str:
+        """The canonical host."""
+        return self._host
+
+    @property
+    def port(self) -> int:
+        """The port, 443 where none was written."""
+        return self._port
+
+    @property
+    def is_docker_hub(self) -> bool:
+        """Whether this is Docker Hub, under whichever name it was written (R2)."""
+        return self._is_docker_hub
+
+    @property
+    def is_ip(self) -> bool:
+        """Whether the host is an IP address, that is in brackets or with a number as last label.
+
+        The second is how URLs tell (WHATWG URL, "ends in a number").
+        """
+        return self._is_ip
+
+    def _fill(self, host: str, port: int) -> None:
+        """Write the parts; the host is canonical but for Docker Hub's names (R2)."""
+        host = _HUB if port == HTTPS and host in _HUB_NAMES else host
+        # A one-label host keeps its port: without, R1 would read it as a path (R3).
+        bare = port == HTTPS and _grammar.is_registry(host)
+        last = host.rpartition(".")[2]
+        is_number = last.isdigit() or (last.startswith("0x") and _IPV6.issuperset(last[2:]))
+        self._host = host
+        self._port = port
+        self._text = host if bare else f"{host}:{port}"
+        self._is_docker_hub = self._text == _HUB
+        self._is_ip = is_number or host.startswith("[")
+
+    def __replace__(self, **changes: Unpack[_Parts]) -> RegistryAddress:
+        parts: _Parts = {"host": self._host, "port": self._port}
+        try:
+            return RegistryAddress(**(parts | changes))
+        except InvalidAddress:
+            changes = {}  # user information must not stay in this frame
+            raise
+
     def __str__(self) -> str:
         return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return self._text == other._text if isinstance(other, RegistryAddress) else NotImplemented
+
+    def __lt__(self, other: RegistryAddress) -> bool:
+        if not isinstance(other, RegistryAddress):
+            return NotImplemented
+        return (self._host, self._port) < (other._host, other._port)
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return RegistryAddress.parse, (self._text,)
 
     def __repr__(self) -> str:
         return f"RegistryAddress.parse({self._text!r})"
@@ -130,26 +200,12 @@ def read_address(text: str) -> RegistryAddress | None:
     address = _KNOWN.get(text)
     if address is None and (parts := split_address(text)) is not None:
         address = object.__new__(RegistryAddress)
-        _fill(address, *parts)
+        address._fill(*parts)
         if len(text) <= _KNOWN_LENGTH:
             if len(_KNOWN) >= _KNOWN_ENTRIES:
                 _KNOWN.clear()
             _KNOWN[text] = address
     return address
-
-
-def _fill(address: RegistryAddress, host: str, port: int) -> None:
-    """Write the parts of a new address; the host is canonical but for Docker Hub's names (R2)."""
-    host = _HUB if port == HTTPS and host in _HUB_NAMES else host
-    object.__setattr__(address, "host", host)
-    object.__setattr__(address, "port", port)
-    # A one-label host keeps its port: without, R1 would read it as a path (R3).
-    bare = port == HTTPS and _grammar.is_registry(host)
-    object.__setattr__(address, "_text", host if bare else f"{host}:{port}")
-    object.__setattr__(address, "is_docker_hub", host == _HUB and port == HTTPS)
-    last = host.rpartition(".")[2]
-    is_number = last.isdigit() or (last.startswith("0x") and _IPV6.issuperset(last[2:]))
-    object.__setattr__(address, "is_ip", is_number or host.startswith("["))
 
 
 def known_address(text: str) -> RegistryAddress:

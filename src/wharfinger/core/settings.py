@@ -93,7 +93,7 @@ class DefaultRegistry:
                 is one R1 would not read as a registry; the error says what to write instead.
 
         Example:
-            >>> DefaultRegistry.parse("  ").address.is_docker_hub
+            >>> DefaultRegistry.parse("  ").address._is_docker_hub
             True
             >>> DefaultRegistry.parse("Registry.Corp:5000")
             DefaultRegistry.parse('registry.corp:5000')
@@ -258,11 +258,11 @@ def canonical(
     else:
         default = settings.default_registry
         address = default.address
-        if settings.official_namespace and not address.is_docker_hub and "/" not in path:
+        if settings.official_namespace and not address._is_docker_hub and "/" not in path:
             prefix = f"{settings.official_namespace}/"
         if default.prefix is not None:
             prefix = f"{default.prefix}/{prefix}"
-    if address.is_docker_hub and not prefix and "/" not in path:
+    if address._is_docker_hub and not prefix and "/" not in path:
         prefix = _LIBRARY
     if len(prefix) + len(path) > _grammar.MAX_PATH:
         raise _too_long(settings, reference, address, len(prefix) + len(path))

@@ -203,9 +203,9 @@ class Whitelist:
     def _find(self, address: RegistryAddress) -> Iterator[_Paths]:
         if (paths := self._exact.get(address._text)) is not None:
             yield paths
-        if address.is_docker_hub or address.is_ip:
+        if address._is_docker_hub or address._is_ip:
             return
-        host, port = address.host, address.port
+        host, port = address._host, address._port
         for length in self._suffix_lengths:
             # Whole labels stand in front of the suffix iff a dot does.
             if host[-length - 1 : -length] == "." and (host[-length:], port) in self._wild:
