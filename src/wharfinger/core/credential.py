@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NoReturn, final
+from typing import TYPE_CHECKING, ClassVar, NoReturn, final
 
 from wharfinger.core.errors import InvalidCredential
 
@@ -39,7 +39,7 @@ class Secret:
     __slots__ = ("_text",)
 
     _text: str
-    __hash__ = None  # type: ignore[assignment]  # a hash of a secret would be a way to guess it
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # a hash of a secret would be a way to guess it
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):
@@ -133,7 +133,7 @@ kind=CredentialKind.PASSWORD)
     email: str | None = None
     kind: CredentialKind = CredentialKind.PASSWORD
 
-    __hash__ = None  # type: ignore[assignment]  # as its secret's
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # as its secret's
 
     def __init__(
         self,

@@ -164,9 +164,11 @@ class InvalidSettings(MalformedInput):
         entry: int | None = None,
     ) -> None:
         super().__init__(text, span, rule, problem, repair)
-        self.args = (text, span, rule, problem, repair, setting, entry)
         self.setting = setting
         self.entry = entry
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return InvalidSettings, (*self.args, self.setting, self.entry)
 
     def _title(self) -> str:
         setting = _clipped(_escaped(self.setting[: _QUOTED + 1]), _QUOTED)
