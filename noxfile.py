@@ -63,6 +63,8 @@ def core(session: nox.Session) -> None:
     if not FOUND:
         session.error("no CPython to test on")
     session.install(".", *group("core"))
+    # Few examples on every Python; the session `tests` draws many on one.
+    session.env["WHARFINGER_HYPOTHESIS"] = "fast"
     session.run("pytest", *(session.posargs or CORE_TESTS))
 
 
@@ -119,3 +121,28 @@ def import_cost(session: nox.Session) -> None:
     """Measure what ``import wharfinger`` costs in a fresh environment."""
     session.install(".")
     session.run("python", "tests/import_cost.py")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure beside the peers and write the performance page; `-- --small` checks in a minute."""
+    session.install(".", *group("bench"))
+    options = session.posargs or ["--write", "docs/performance.md"]
+    session.run("python", "-m", "tests.benchmarks.peers", *options)
+    functions = ["--benchmark-disable"] if "--small" in options else []
+    session.run("pytest", "tests/benchmarks", *functions)
+
+
+@nox.session(default=False, python=FOUND.get("3.11"))
+def fuzz(session: nox.Session) -> None:
+    """Fuzz the core for 30 seconds, or as many as are given; `-- 600 --write` makes the corpus."""
+    session.install(".", *group("fuzz"))
+    session.run("python", "-m", "tests.fuzz.fuzz_reference", *session.posargs)
+
+
+@nox.session(default=False)
+def mutation(session: nox.Session) -> None:
+    """Mutate the core and count what the tests kill; `-- --small` takes a part of the resolver."""
+    session.install(".", *group("mutation"))
+    fast = {"WHARFINGER_HYPOTHESIS": "fast"}
+    session.run("python", "-m", "tests.mutation.report", *session.posargs, env=fast)

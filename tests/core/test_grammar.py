@@ -12,7 +12,6 @@ from tests.core.recogniser import Parts, recognise
 from wharfinger import ImageReference, InvalidReference
 from wharfinger.testing.strategies import near_misses, references
 
-
 VECTORS = Path(__file__).parent / "data" / "references.jsonl"
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wharfinger.core import _grammar
 from wharfinger.core.address import read_address, split_address
-from wharfinger.core.errors import InvalidAddress, InvalidReference, InvalidSettings, redact
+from wharfinger.core.errors import InvalidAddress, InvalidReference, InvalidSettings
 from wharfinger.core.reference import read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["address_error", "reference_error", "setting_error"]
+__all__ = ["address_error", "redact", "reference_error", "setting_error"]
 
 
 class Fault(NamedTuple):
@@ -41,7 +41,10 @@ class Fault(NamedTuple):
 
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}+://")
+_TAG: Final = re.compile(_grammar.TAG_TEXT)
+_DIGEST: Final = re.compile(_grammar.DIGEST_TEXT)
 _LONGEST_TAG: Final = 128
+_HIDDEN: Final = re.compile("[*]{3}[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]")
 _ODD: Final = re.compile(r"[^A-Za-z0-9._:/@\[\]-]")
 
 
@@ -54,10 +57,10 @@ def address_error(text: str) -> InvalidAddress:
     Returns:
         The error to raise; user information is gone from it.
     """
-    safe = redact(text)
+    safe = redact(text, digests=False, words=False)
     fault = address_fault(safe)
     return InvalidAddress(
-        safe, (fault.start, fault.end), fault.rule, fault.problem, address_repair(text)
+        safe, (fault.start, fault.end), fault.rule, fault.problem, address_repair(safe)
     )
 
 
@@ -70,13 +73,12 @@ def address_repair(text: str) -> str | None:
     Returns:
         An address, or None.
     """
-    candidate = _without_scheme(text.strip())
+    candidate = _without_userinfo(_without_scheme(text.strip()))
     for end in "/?#":
         candidate = candidate.partition(end)[0]
-    candidate = candidate.rpartition("@")[2]
     host, colon, port = candidate.rpartition(":")
     dotless = host.removesuffix(".") + colon + port if colon else candidate.removesuffix(".")
-    unzoned = re.sub(r"%[^\]]*+", "", candidate)
+    unzoned = re.sub(r"%[^\]]*+", "", candidate) if candidate.count(":") > 1 else candidate
     brackets = f"[{unzoned}]" if unzoned.count(":") > 1 else candidate
     return _first(
         lambda text: read_address(text) is not None, candidate, dotless, unzoned, brackets
@@ -127,19 +129,58 @@ def setting_error(
     Returns:
         The error to raise; user information is gone from it.
     """
-    safe = redact(text)
+    safe = redact(text, words=False)
     whitelist = entry is not None
     fault = next(_setting_faults(safe, whitelist=whitelist, rooted=setting != "official_namespace"))
-    cleaned = _without_scheme(safe).rpartition("***@")[2].rstrip("/*").rstrip("/")
+    cleaned = _without_userinfo(_without_scheme(safe)).rstrip("/*").rstrip("/")
     head, slash, path = cleaned.partition("/")
     named = (
         f"{address_repair(head) or head}{slash}{path.partition('@')[0].partition(':')[0].lower()}"
     )
     home = f"docker.io/{named}" if whitelist and slash else f"{head}:443{slash}{path}"
-    repair = _first(valid, named, home, cleaned.lower()) if head else None
+    # Behind user information that was only taken for it, a word is no host.
+    guesses = [home, cleaned.lower()] if safe == text else []
+    repair = _first(valid, named, *guesses) if head else None
     return InvalidSettings(
         safe, (fault.start, fault.end), fault.rule, fault.problem, repair, setting, entry
     )
+
+
+def redact(text: str, *, digests: bool = True, words: bool = True) -> str:
+    """Replace user information, what stands before an ``@`` that starts no digest, by ``***``.
+
+    When in doubt it hides too much: a refused text is only shown to be corrected.
+
+    Args:
+        text: Any text, in the form of a reference, an address or a URL.
+        digests: Whether the text may hold a digest.
+        words: Whether a word after an ``@`` is taken for a mistyped digest.
+
+    Returns:
+        The text without its user information.
+    """
+    scheme = _WEB.match(text)
+    start = scheme.end() if scheme else 0
+    path, last = text.find("/", start), text.rfind("/")
+    for found in reversed(list(_AT.finditer(text))):
+        sign = found.start()
+        in_authority = bool(start) and not 0 <= path < sign
+        if digests and sign > last and not in_authority and _DIGEST_LIKE.match(text, sign + 1):
+            continue
+        plain = words and not start and ":" not in text[:sign] and _WORD.fullmatch(text, sign + 1)
+        if not plain:
+            return f"{text[:start]}***{text[sign:]}"
+    return text
+
+
+# Any other word before "://" may be a user name, and what follows a password.
+_WEB: Final = re.compile("https?://", re.IGNORECASE)
+# Full-width and small forms of "@" are user information to whoever typed them.
+_AT: Final = re.compile("[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]")
+_WORD: Final = re.compile(r"[a-z0-9_-]*", re.ASCII)
+_DIGEST_LIKE: Final = re.compile(
+    r"(?:sha|md|blake)[0-9][a-z0-9+_-]{0,15}:", re.IGNORECASE | re.ASCII
+)
 
 
 def _first(valid: Callable[[str], bool], *candidates: str) -> str | None:
@@ -151,14 +192,17 @@ def _without_scheme(text: str) -> str:
     return text[found.end() :] if found else text.removeprefix("//")
 
 
+def _without_userinfo(text: str) -> str:
+    return _HIDDEN.split(text)[-1]
+
+
 def _general_faults(text: str, what: str) -> Iterator[Fault]:
     """What neither a reference nor an address may hold."""
     if found := _SCHEME.match(text):
         yield Fault(*found.span(), "scheme", f"{what} has no scheme")
-    if (hidden := text.find("***@")) >= 0:
+    if hidden := _HIDDEN.search(text):
         yield Fault(
-            hidden,
-            hidden + 4,
+            *hidden.span(),
             "userinfo",
             f"{what} holds no user name or password (shown as ***); give them as a Credential",
         )
@@ -204,13 +248,13 @@ def _host_faults(text: str) -> Iterator[Fault]:
         start = len(host) + (1 if port else 0)
         yield Fault(start, len(text), "port", "a port is a number from 1 to 65535")
     if host.startswith("["):
-        yield Fault(0, len(host), "ipv6", "this is no IPv6 address")
+        yield Fault(0, len(host if "]" in host else text), "ipv6", "this is no IPv6 address")
     if host.endswith("."):
         yield Fault(len(host) - 1, len(host), "trailing-dot", "a host does not end in a dot")
     good = found.end() if (found := _grammar.HOST_NAME.match(host)) else 0
     yield Fault(
         good,
-        max(good + 1, len(host)) if not good else good + 1,
+        min(len(text), good + 1 if good else max(len(host), 1)),
         "host",
         "a host is labels of letters and digits, joined by single dots or by hyphens",
     )
@@ -222,7 +266,7 @@ def _reference_faults(text: str) -> Iterator[Fault]:
     if not text:
         yield Fault(0, 0, "empty", "the image reference is empty")
     yield from _general_faults(text, what)
-    if _grammar.IMAGE_ID.fullmatch(text):
+    if _grammar.is_image_id(text):
         yield Fault(0, 64, "image-id", "this is an image id; a name or name@sha256:<id> is wanted")
     if text[-1:] in {":", "@", "/"}:
         yield Fault(
@@ -240,9 +284,9 @@ def _reference_faults(text: str) -> Iterator[Fault]:
     path, colon, tag = name.partition(":")
     for fault in _path_faults(path):
         yield fault.moved(start)
-    if colon and not _grammar.TAG.fullmatch(tag):
+    if colon and not _TAG.fullmatch(tag):
         yield _tag_fault(tag).moved(start + len(path) + 1)
-    if at and not _grammar.DIGEST.fullmatch(digest):
+    if at and not _DIGEST.fullmatch(digest):
         yield _digest_fault(digest).moved(start + len(name) + 1)
     yield Fault(
         start,
@@ -256,7 +300,7 @@ def _setting_faults(text: str, *, whitelist: bool, rooted: bool) -> Iterator[Fau
     """The faults of ``host[:port][/path]``; the last of them has no condition."""
     what = "a whitelist entry" if whitelist else "this setting"
     start = 2 if whitelist and text.startswith("*.") else 0
-    hidden = "***@" in text
+    hidden = _HIDDEN.search(text)
     if whitelist and not hidden and (star := text.find("*", start)) >= 0:
         yield Fault(star, star + 1, "wildcard", "a wildcard is '*.' before a host, and no other")
     for fault in _general_faults(text[start:], what):
@@ -304,7 +348,7 @@ def _path_faults(path: str) -> Iterator[Fault]:
 
 
 def _tag_fault(tag: str) -> Fault:
-    found = _grammar.TAG.match(tag)
+    found = _TAG.match(tag)
     good = found.end() if found else 0
     if good == _LONGEST_TAG:
         return Fault(good, len(tag), "tag", "a tag has at most 128 characters")
@@ -334,12 +378,16 @@ def _digest_fault(digest: str) -> Fault:
 def _reference_repair(text: str, safe: str) -> str | None:
     """The reference somebody meant, never with user information in it."""
     trimmed = (text if safe == text else safe).strip()
-    candidate = _without_scheme(trimmed).rpartition("***@")[2].rstrip(":@/")
+    candidate = _without_userinfo(_without_scheme(trimmed)).rstrip(":@/")
     head, slash, rest = candidate.partition("/")
     named = bool(slash) and _grammar.is_registry(head)
-    if candidate != trimmed.rstrip(":@/") and not named:
-        return None  # of a URL, a host alone would be read as a repository
+    first, cut, _ = trimmed.partition("/")
+    host_alone = bool(cut) and _grammar.is_registry(first)
+    if not named and (host_alone or candidate != trimmed.rstrip(":@/")):
+        return None  # a host alone would be read as a repository
     host = address_repair(head) if named else None
+    if host is not None and not _grammar.is_registry(host):
+        host = f"{host}:443"
     start = len(head) + 1 if named else 0
     name, at, digest = candidate[start:].partition("@")
     path, colon, tag = name.partition(":")

@@ -19,14 +19,14 @@ import re
 from typing import Final
 
 __all__ = [
-    "DIGEST",
+    "DIGEST_TEXT",
     "HEX_DIGITS",
     "HOST_NAME",
-    "IMAGE_ID",
     "MAX_PATH",
     "PATH",
     "REMOTE",
-    "TAG",
+    "TAG_TEXT",
+    "is_image_id",
     "is_registry",
 ]
 
@@ -39,9 +39,6 @@ DIGEST_TEXT: Final = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|sha384:[0-9a-f]{
 
 HOST_NAME: Final = re.compile(NAME)
 PATH: Final = re.compile(PATH_TEXT)
-TAG: Final = re.compile(TAG_TEXT)
-DIGEST: Final = re.compile(DIGEST_TEXT)
-IMAGE_ID: Final = re.compile(r"[0-9a-f]{64}")
 REMOTE: Final = re.compile(rf"({PATH_TEXT})(?::({TAG_TEXT}))?+(?:@({DIGEST_TEXT}))?+")
 """What follows the host: ``path [ ":" tag ] [ "@" digest ]``."""
 
@@ -50,6 +47,22 @@ HEX_DIGITS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 MAX_PATH: Final = 255
 """The length a path may have, ``library/`` included; the host is not counted."""
+
+
+_IMAGE_ID_LENGTH: Final = 64
+_HEX: Final = frozenset("0123456789abcdef")
+
+
+def is_image_id(text: str) -> bool:
+    """Say whether a text is an image id, which no reference is.
+
+    Args:
+        text: What was typed.
+
+    Returns:
+        True iff it is 64 hexadecimal digits in lower case.
+    """
+    return len(text) == _IMAGE_ID_LENGTH and _HEX.issuperset(text)
 
 
 def is_registry(piece: str) -> bool:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from functools import total_ordering
+from typing import TYPE_CHECKING, ClassVar, Final, final
 
 from wharfinger.core import _grammar
 from wharfinger.core.errors import InvalidAddress
+
+if TYPE_CHECKING:
+    from typing import Self, TypedDict, Unpack
+
+    class _Parts(TypedDict, total=False):
+        host: str
+        port: int
+
 
 __all__ = ["RegistryAddress"]
 
@@ -17,14 +24,14 @@ _HUB: Final = "docker.io"
 _HUB_NAMES: Final = frozenset(
     {_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
 )
-_IPV6: Final = re.compile(r"[0-9a-f:]{2,39}")
 _GROUPS: Final = 8
-_GROUP: Final = re.compile(r"[0-9a-f]{1,4}")
-_DIGITS: Final = re.compile(r"[0-9]++")
-_NUMBER: Final = re.compile(r"0x[0-9a-f]*+|[0-9]++")
+_GROUP_DIGITS: Final = 4
+_LONGEST_IPV6: Final = 39
+_IPV6: Final = frozenset("0123456789abcdef:")
 
 
-@dataclass(frozen=True, slots=True, order=True, init=False, repr=False)
+@final
+@total_ordering
 class RegistryAddress:
     """The address of a registry server, ``host[:port]``, in canonical form (R3).
 
@@ -37,11 +44,6 @@ class RegistryAddress:
         port: The TCP port, 1 to 65535.
 
     Attributes:
-        host: The canonical host.
-        port: The port, 443 where none was written.
-        is_docker_hub: Whether this is Docker Hub, under whichever name it was written (R2).
-        is_ip: Whether the host is an IP address: in brackets, or with a number as last label, which
-            is how URLs tell (WHATWG URL, "ends in a number").
         DOCKER_HUB: Docker Hub's address.
 
     Raises:
@@ -56,13 +58,15 @@ class RegistryAddress:
         True
     """
 
+    __slots__ = ("_host", "_is_docker_hub", "_is_ip", "_port", "_text")
+
     DOCKER_HUB: ClassVar[RegistryAddress]
 
-    host: str
-    port: int
-    is_docker_hub: bool = field(init=False, compare=False)
-    is_ip: bool = field(init=False, compare=False)
-    _text: str = field(init=False, compare=False)
+    _host: str
+    _port: int
+    _is_docker_hub: bool
+    _is_ip: bool
+    _text: str
 
     def __init__(self, host: str, port: int = HTTPS) -> None:
         canonical = _canonical_host(host)
@@ -70,7 +74,7 @@ class RegistryAddress:
             error = _error(host if canonical is None else f"{host}:{port}")
             host = error.text
             raise error
-        _fill(self, canonical, port)
+        self._fill(canonical, port)
 
     @classmethod
     def parse(cls, text: str) -> RegistryAddress:
@@ -95,6 +99,9 @@ class RegistryAddress:
             >>> str(RegistryAddress.parse("registry"))
             'registry:443'
         """
+        if not isinstance(text, str):
+            msg = f"a registry address is a str, not {type(text).__name__}"
+            raise TypeError(msg)
         address = read_address(text)
         if address is None:
             error = _error(text)
@@ -102,8 +109,72 @@ class RegistryAddress:
             raise error
         return address
 
+    @property
+    def host(self) -> str:
+        """The canonical host."""
+        return self._host
+
+    @property
+    def port(self) -> int:
+        """The port, 443 where none was written."""
+        return self._port
+
+    @property
+    def is_docker_hub(self) -> bool:
+        """Whether this is Docker Hub, under whichever name it was written (R2)."""
+        return self._is_docker_hub
+
+    @property
+    def is_ip(self) -> bool:
+        """Whether the host is an IP address, that is in brackets or with a number as last label.
+
+        The second is how URLs tell (WHATWG URL, "ends in a number").
+        """
+        return self._is_ip
+
+    def _fill(self, host: str, port: int) -> None:
+        """Write the parts; the host is canonical but for Docker Hub's names (R2)."""
+        host = _HUB if port == HTTPS and host in _HUB_NAMES else host
+        # A one-label host keeps its port: without, R1 would read it as a path (R3).
+        bare = port == HTTPS and _grammar.is_registry(host)
+        last = host.rpartition(".")[2]
+        is_number = last.isdigit() or (last.startswith("0x") and _IPV6.issuperset(last[2:]))
+        self._host = host
+        self._port = port
+        self._text = host if bare else f"{host}:{port}"
+        self._is_docker_hub = self._text == _HUB
+        self._is_ip = is_number or host.startswith("[")
+
+    def __replace__(self, **changes: Unpack[_Parts]) -> RegistryAddress:
+        parts: _Parts = {"host": self._host, "port": self._port}
+        try:
+            return RegistryAddress(**(parts | changes))
+        except InvalidAddress:
+            changes = {}  # user information must not stay in this frame
+            raise
+
     def __str__(self) -> str:
         return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return self._text == other._text if isinstance(other, RegistryAddress) else NotImplemented
+
+    def __lt__(self, other: RegistryAddress) -> bool:
+        if not isinstance(other, RegistryAddress):
+            return NotImplemented
+        return (self._host, self._port) < (other._host, other._port)
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return RegistryAddress.parse, (self._text,)
 
     def __repr__(self) -> str:
         return f"RegistryAddress.parse({self._text!r})"
@@ -129,25 +200,12 @@ def read_address(text: str) -> RegistryAddress | None:
     address = _KNOWN.get(text)
     if address is None and (parts := split_address(text)) is not None:
         address = object.__new__(RegistryAddress)
-        _fill(address, *parts)
+        address._fill(*parts)
         if len(text) <= _KNOWN_LENGTH:
             if len(_KNOWN) >= _KNOWN_ENTRIES:
                 _KNOWN.clear()
             _KNOWN[text] = address
     return address
-
-
-def _fill(address: RegistryAddress, host: str, port: int) -> None:
-    """Write the parts of a new address; the host is canonical but for Docker Hub's names (R2)."""
-    host = _HUB if port == HTTPS and host in _HUB_NAMES else host
-    object.__setattr__(address, "host", host)
-    object.__setattr__(address, "port", port)
-    # A one-label host keeps its port: without, R1 would read it as a path (R3).
-    bare = port == HTTPS and _grammar.is_registry(host)
-    object.__setattr__(address, "_text", host if bare else f"{host}:{port}")
-    object.__setattr__(address, "is_docker_hub", host == _HUB and port == HTTPS)
-    is_number = _NUMBER.fullmatch(host.rpartition(".")[2]) is not None
-    object.__setattr__(address, "is_ip", is_number or host.startswith("["))
 
 
 def known_address(text: str) -> RegistryAddress:
@@ -174,7 +232,11 @@ def split_address(text: str) -> tuple[str, int] | None:
     host, colon, digits = text.rpartition(":")
     if not colon or digits.endswith("]"):
         host, port = text, HTTPS
-    elif _DIGITS.fullmatch(digits) and len(number := digits.lstrip("0")) <= len(str(_MAX_PORT)):
+    elif (
+        digits.isascii()
+        and digits.isdigit()
+        and len(number := digits.lstrip("0")) <= len(str(_MAX_PORT))
+    ):
         port = int(number or "0")
     else:
         return None
@@ -193,13 +255,15 @@ def _canonical_host(host: str) -> str | None:
 
 def _canonical_ipv6(text: str) -> str | None:
     """Write an IPv6 address as RFC 5952 has it, in hexadecimal groups throughout."""
-    if not _IPV6.fullmatch(text):
+    if len(text) > _LONGEST_IPV6 or not _IPV6.issuperset(text):
         return None
     head, gap, tail = text.partition("::")
     before = head.split(":") if head else []
     after = tail.split(":") if tail else []
     missing = _GROUPS - len(before) - len(after)
-    if not all(map(_GROUP.fullmatch, before + after)) or (missing < 1 if gap else missing != 0):
+    if not all(1 <= len(group) <= _GROUP_DIGITS for group in before + after):
+        return None
+    if missing < 1 if gap else missing != 0:
         return None
     groups = [f"{int(group, 16):x}" for group in [*before, *["0"] * missing, *after]]
     # Of the runs of two or more zero groups, the longest, and of those the first, becomes "::".

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NoReturn, final
+from typing import TYPE_CHECKING, ClassVar, NoReturn, final
 
 from wharfinger.core.errors import InvalidCredential
 
@@ -39,7 +39,7 @@ class Secret:
     __slots__ = ("_text",)
 
     _text: str
-    __hash__ = None  # type: ignore[assignment]  # a hash of a secret would be a way to guess it
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # a hash of a secret would be a way to guess it
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):
@@ -133,7 +133,7 @@ kind=CredentialKind.PASSWORD)
     email: str | None = None
     kind: CredentialKind = CredentialKind.PASSWORD
 
-    __hash__ = None  # type: ignore[assignment]  # as its secret's
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # as its secret's
 
     def __init__(
         self,
@@ -146,6 +146,8 @@ kind=CredentialKind.PASSWORD)
             del secret  # it must not stay in this frame
             msg = "a credential's secret is a Secret: Secret(text)"
             raise TypeError(msg)
+        if kind not in CredentialKind._value2member_map_:
+            raise InvalidCredential("kind", f"it is one of {', '.join(CredentialKind)}")
         object.__setattr__(self, "username", username)
         object.__setattr__(self, "secret", secret)
         object.__setattr__(self, "email", email)
@@ -245,7 +247,7 @@ def _is_unicode(text: str) -> bool:
 def _key_file_problem(secret: Secret) -> str | None:
     """R22: Google's ``_json_key`` takes a service account's key file, whole."""
     wanted = "'_json_key' takes the whole text of a service account's key file"
-    if not secret.reveal().lstrip().startswith("{"):
+    if not secret.reveal().lstrip("\ufeff \t\r\n").startswith("{"):
         if _is_key_file(_base64_text(secret)):
             return f"{wanted}; this one is in base64, for which the username is '_json_key_base64'"
         return f"{wanted}, not its path"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wharfinger.core.address import RegistryAddress
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -100,7 +102,7 @@ def _whitelist(settings: Settings) -> Iterator[Diagnostic]:
         )
     for entry in whitelist.entries:
         registry, slash, path = entry.partition("/")
-        if registry == "docker.io" and slash and "/" not in path:
+        if registry == "docker.io" and slash and "/" not in path and path != "library":
             yield Diagnostic(
                 "whitelist-official-image",
                 "R14",
@@ -108,7 +110,7 @@ def _whitelist(settings: Settings) -> Iterator[Diagnostic]:
                 "not the official image",
                 f"write docker.io/library/{path} if that is meant",
             )
-        if registry.startswith("*.") and registry.partition(":")[0].rpartition(".")[2].isdigit():
+        if registry.startswith("*.") and RegistryAddress.parse(registry.removeprefix("*.")).is_ip:
             yield Diagnostic(
                 "whitelist-never-matches",
                 "R14",

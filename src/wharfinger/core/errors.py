@@ -7,7 +7,6 @@ and what to do next. Every error can be pickled.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -165,12 +164,15 @@ class InvalidSettings(MalformedInput):
         entry: int | None = None,
     ) -> None:
         super().__init__(text, span, rule, problem, repair)
-        self.args = (text, span, rule, problem, repair, setting, entry)
         self.setting = setting
         self.entry = entry
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return InvalidSettings, (*self.args, self.setting, self.entry)
+
     def _title(self) -> str:
-        place = self.setting if self.entry is None else f"{self.setting}, entry {self.entry}"
+        setting = _clipped(_escaped(self.setting[: _QUOTED + 1]), _QUOTED)
+        place = setting if self.entry is None else f"{setting}, entry {self.entry}"
         return f"invalid setting {place}"
 
 
@@ -413,34 +415,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     return by_start[found[0]] if found else None
 
 
-def redact(text: str) -> str:
-    """Replace user information, what stands before an ``@`` that starts no digest, by ``***``.
-
-    When in doubt it hides too much: a refused text is only shown to be corrected.
-
-    Args:
-        text: Any text, in the form of a reference, an address or a URL.
-
-    Returns:
-        The text without its user information.
-    """
-    start = text.find("://") + 3 if "://" in text else 0
-    path = text.find("/", start)
-    for sign in reversed([found.start() for found in _AT.finditer(text)]):
-        in_authority = bool(start) and not 0 <= path < sign
-        if _DIGEST_LIKE.match(text, sign + 1) and not in_authority:
-            continue
-        plain = not start and ":" not in text[:sign] and _WORD.fullmatch(text, sign + 1)
-        if not plain:
-            return f"{text[:start]}***{text[sign:]}" if sign >= start else f"***{text[sign:]}"
-    return text
-
-
-# Full-width and small forms of "@" are user information to whoever typed them.
-_AT = re.compile("[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]")
-_DIGEST_LIKE = re.compile(r"(?:sha|md|blake)[a-z0-9+._-]{0,16}:", re.IGNORECASE | re.ASCII)
 _QUOTED = 80  # characters of a text that a message quotes
-_WORD = re.compile(r"[a-z0-9_-]*", re.ASCII)
+_LEFT, _RIGHT = 25, 15  # how many of them stand around the fault, at most
 
 
 def _nearest_clause(name: str | None) -> str:
@@ -468,11 +444,11 @@ def _excerpt(text: str, start: int, end: int) -> tuple[str, str]:
     before, fault, after = text[:start], text[start:end], text[end:]
     if len(text) <= _QUOTED and len(whole := _escaped(text)) <= _QUOTED:
         return whole, " " * len(_escaped(before)) + "^" * max(1, len(_escaped(fault)))
-    left = _escaped(before[-25:])
-    left = left if len(left) == len(before) else f"...{left[-22:]}"
-    right = _escaped(after[:15])
-    right = right if len(right) == len(after) else f"{right[:12]}..."
+    left = _escaped(before[-_LEFT - 1 :])
+    left = left if len(left) <= _LEFT else f"...{left[3 - _LEFT :]}"
+    right = _escaped(after[: _RIGHT + 1])
+    right = right if len(right) <= _RIGHT else f"{right[: _RIGHT - 3]}..."
     room = _QUOTED - len(left) - len(right)
-    middle = _escaped(fault[:room])
-    middle = middle if len(middle) == len(fault) else f"{middle[: room - 3]}..."
+    middle = _escaped(fault[: room + 1])
+    middle = middle if len(middle) <= room else f"{middle[: room - 3]}..."
     return left + middle + right, " " * len(left) + "^" * max(1, len(middle))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from threading import RLock
 from typing import TYPE_CHECKING
 
 from wharfinger.core.address import RegistryAddress
@@ -49,6 +48,8 @@ class MemoryStore:
     """
 
     def __init__(self) -> None:
+        from threading import RLock  # only a store needs it
+
         self._lock = RLock()
         self._tenants: dict[str, _Tenant] = {}
         self._settings = Settings()
@@ -89,12 +90,12 @@ class MemoryStore:
         added_by: str | None = None,
     ) -> Registry:
         """Add a registry. See :meth:`wharfinger.CredentialStore.add`."""
-        check_name(environment)
         try:
             check_credential(credential)
         except TypeError:
             del credential  # somebody's password, perhaps
             raise
+        check_name(environment)
         if not isinstance(address, RegistryAddress):
             try:
                 address = RegistryAddress.parse(address)

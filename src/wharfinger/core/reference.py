@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypedDict, final
+from typing import TYPE_CHECKING, Final, final
 
 from wharfinger.core import _grammar
 from wharfinger.core.address import read_address
 from wharfinger.core.errors import InvalidReference
 
 if TYPE_CHECKING:
-    from typing import Self, Unpack
+    from typing import Self, TypedDict, Unpack
+
+    class _Parts(TypedDict, total=False):
+        registry: str | None
+        repository: str
+        tag: str | None
+        digest: str | None
+
 
 __all__ = ["ImageReference"]
 
@@ -19,13 +26,6 @@ _LIBRARY: Final = "library/"
 _QUALIFIED_HUB: Final = frozenset({_HUB, "index.docker.io"})
 # No shorter path can be too long or an image id.
 _SHORTEST_REFUSED: Final = 64
-
-
-class _Parts(TypedDict, total=False):
-    registry: str | None
-    repository: str
-    tag: str | None
-    digest: str | None
 
 
 @final
@@ -119,7 +119,12 @@ class ImageReference:
             text = repository = error.text
             registry = tag = digest = None
             raise
-        if (made.registry, made.repository) != (registry, repository):
+        if (made.registry, made.repository, made.tag, made.digest) != (
+            registry,
+            repository,
+            tag,
+            digest,
+        ):
             raise InvalidReference(
                 text,
                 (0, len(text.partition("/")[0])),
@@ -184,12 +189,12 @@ class ImageReference:
         name = path.removeprefix(_LIBRARY)
         paths = [path] if "/" in name else [name, path]
         if qualified._registry == _HUB:
-            for registry in (None, _HUB):
-                for short in paths:
-                    text = _join(registry, short, self._tag, self._digest)
-                    read = read_reference(text)
-                    if read is not None and (read._registry, read._repository) == (registry, short):
-                        return text
+            for short in paths:
+                text = _join(None, short, self._tag, self._digest)
+                read = read_reference(text)
+                if read is not None and (read._registry, read._repository) == (None, short):
+                    return text
+            return _join(_HUB, paths[0], self._tag, self._digest)
         return qualified._text
 
     def __replace__(self, **changes: Unpack[_Parts]) -> ImageReference:
@@ -199,7 +204,11 @@ class ImageReference:
             "tag": self._tag,
             "digest": self._digest,
         }
-        return ImageReference.from_parts(**(parts | changes))
+        try:
+            return ImageReference.from_parts(**(parts | changes))
+        except InvalidReference:
+            changes, parts = {}, {}  # user information must not stay in this frame
+            raise
 
     def __str__(self) -> str:
         return self._text
@@ -305,7 +314,7 @@ def moved(reference: ImageReference, registry: str, prefix: str) -> ImageReferen
 def _learn(piece: str) -> bool | None:
     """Whether a first component names a registry; None where it is a malformed one."""
     named = _grammar.is_registry(piece)
-    if named and read_address(piece) is None:
+    if (read_address(piece) if named else _grammar.PATH.fullmatch(piece)) is None:
         return None
     if len(piece) <= _PIECES_LENGTH:
         if len(_PIECES) >= _PIECES_ENTRIES:
@@ -319,7 +328,7 @@ def _is_refused(text: str, registry: str | None, path: str) -> bool:
     # Docker Hub's one-word names have their 'library/' counted, as the canonical grammar does.
     implied = len(_LIBRARY) if _implies_library(registry, path) else 0
     too_long = len(path) + implied > _grammar.MAX_PATH
-    return too_long or _grammar.IMAGE_ID.fullmatch(text) is not None
+    return too_long or _grammar.is_image_id(text)
 
 
 def _implies_library(registry: str | None, path: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypedDict, final
+from typing import TYPE_CHECKING, Final, final
 
 from wharfinger.core.environment import Environment
 from wharfinger.core.errors import InvalidReference, PullDenied
@@ -13,10 +13,20 @@ from wharfinger.core.registry import RegistryState
 from wharfinger.core.settings import HostImages, Settings, canonical
 
 if TYPE_CHECKING:
-    from typing import Self, Unpack
+    from typing import Self, TypedDict, Unpack
 
     from wharfinger.core.address import RegistryAddress
     from wharfinger.core.registry import Registry
+
+    class _Fields(TypedDict, total=False):
+        environment: str
+        reference: ImageReference
+        image: ImageReference
+        address: RegistryAddress
+        reason: Reason
+        registry: Registry | None
+        trace: tuple[Step, ...]
+
 
 __all__ = ["Reason", "Resolution", "Step", "Verdict", "resolve"]
 
@@ -77,16 +87,6 @@ class Step:
 
     def __str__(self) -> str:
         return f"{self.rule} {self.outcome}: {self.detail}"
-
-
-class _Fields(TypedDict, total=False):
-    environment: str
-    reference: ImageReference
-    image: ImageReference
-    address: RegistryAddress
-    reason: Reason
-    registry: Registry | None
-    trace: tuple[Step, ...]
 
 
 @final

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final
 
 from wharfinger.core import _grammar
 from wharfinger.core.address import RegistryAddress, known_address
 from wharfinger.core.errors import InvalidReference, InvalidSettings, nearest
 from wharfinger.core.reference import ImageReference, moved
-from wharfinger.core.whitelist import Whitelist, read_location
+from wharfinger.core.whitelist import Whitelist, is_path, read_location
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import TypedDict
+
+    class _Fields(TypedDict, total=False):
+        default_registry: DefaultRegistry | RegistryAddress | str | None
+        whitelist: Whitelist | str | Iterable[str] | None
+        official_namespace: str | None
+        host_images: HostImages
+
 
 __all__ = ["DefaultRegistry", "HostImages", "Settings"]
 
@@ -58,7 +66,14 @@ class DefaultRegistry:
     prefix: str | None = None
 
     def __post_init__(self) -> None:
-        if self.prefix is not None and read_location(str(self)) is None:
+        if not isinstance(self.address, RegistryAddress):
+            given = type(self.address).__name__
+            msg = f"its address is a RegistryAddress, not {given}; DefaultRegistry.parse takes text"
+            raise TypeError(msg)
+        if not isinstance(self.prefix, str | None):
+            msg = f"its prefix is a str, not {type(self.prefix).__name__}"
+            raise TypeError(msg)
+        if self.prefix is not None and read_location(f"{self.address}/{self.prefix}") is None:
             raise _error(str(self), "registry.default")
 
     @classmethod
@@ -78,11 +93,14 @@ class DefaultRegistry:
                 is one R1 would not read as a registry; the error says what to write instead.
 
         Example:
-            >>> DefaultRegistry.parse("  ").address.is_docker_hub
+            >>> DefaultRegistry.parse("  ").address._is_docker_hub
             True
             >>> DefaultRegistry.parse("Registry.Corp:5000")
             DefaultRegistry.parse('registry.corp:5000')
         """
+        if not isinstance(text, str):
+            msg = f"a default registry is a str, not {type(text).__name__}"
+            raise TypeError(msg)
         trimmed = text.strip()
         location = read_location(trimmed) if trimmed else (RegistryAddress.DOCKER_HUB, None)
         if location is None:
@@ -96,13 +114,6 @@ class DefaultRegistry:
 
     def __repr__(self) -> str:
         return f"DefaultRegistry.parse({str(self)!r})"
-
-
-class _Fields(TypedDict, total=False):
-    default_registry: DefaultRegistry | RegistryAddress | str | None
-    whitelist: Whitelist | str | Iterable[str] | None
-    official_namespace: str | None
-    host_images: HostImages
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -142,15 +153,13 @@ class Settings:
         official_namespace: str | None = None,
         host_images: HostImages = HostImages.TRUST,
     ) -> None:
-        namespace = (official_namespace or "").strip() or None
         try:
+            namespace = _namespace(official_namespace)
             default = _default_registry(default_registry)
             allowed = whitelist if isinstance(whitelist, Whitelist) else Whitelist(whitelist)
-            if namespace is not None and not _grammar.PATH.fullmatch(namespace):
-                raise _error(namespace, "official_namespace")
         except InvalidSettings:
             # What was refused may hold user information, which must not stay in this frame.
-            default_registry = whitelist = official_namespace = namespace = None
+            default_registry = whitelist = official_namespace = None
             raise
         object.__setattr__(self, "default_registry", default)
         object.__setattr__(self, "whitelist", allowed)
@@ -177,7 +186,7 @@ class Settings:
             Whitelist(None)
         """
         fields: _Fields = {}
-        for name in values:
+        for name in map(str, values):
             if name.casefold().startswith("registry.") and name not in _PAGE_NAMES:
                 raise InvalidSettings(
                     name,
@@ -249,11 +258,11 @@ def canonical(
     else:
         default = settings.default_registry
         address = default.address
-        if settings.official_namespace and not address.is_docker_hub and "/" not in path:
+        if settings.official_namespace and not address._is_docker_hub and "/" not in path:
             prefix = f"{settings.official_namespace}/"
         if default.prefix is not None:
             prefix = f"{default.prefix}/{prefix}"
-    if address.is_docker_hub and not prefix and "/" not in path:
+    if address._is_docker_hub and not prefix and "/" not in path:
         prefix = _LIBRARY
     if len(prefix) + len(path) > _grammar.MAX_PATH:
         raise _too_long(settings, reference, address, len(prefix) + len(path))
@@ -266,10 +275,24 @@ def _default_registry(given: DefaultRegistry | RegistryAddress | str | None) -> 
     if isinstance(given, RegistryAddress):
         return DefaultRegistry(given)
     try:
-        return DefaultRegistry.parse(given or "")
+        return DefaultRegistry.parse("" if given is None else given)
     except InvalidSettings:
         given = None
         raise
+
+
+def _namespace(given: str | None) -> str | None:
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        msg = f"official_namespace is a str, not {type(given).__name__}"
+        raise TypeError(msg)
+    namespace = given.strip()
+    if namespace and not is_path(namespace):
+        error = _error(namespace, "official_namespace")
+        given = namespace = error.text
+        raise error
+    return namespace or None
 
 
 def _too_long(
@@ -292,6 +315,6 @@ def _error(text: str, setting: str) -> InvalidSettings:
     def valid(repair: str) -> bool:
         if setting == "registry.default":
             return read_location(repair) is not None
-        return _grammar.PATH.fullmatch(repair) is not None
+        return is_path(repair)
 
     return setting_error(text, setting, None, valid)

@@ -16,7 +16,7 @@ from wharfinger.core.address import (
 from wharfinger.core.errors import InvalidSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from wharfinger.core.reference import ImageReference
 
@@ -25,6 +25,8 @@ __all__ = ["Whitelist"]
 _SETTING: Final = "registry.whitelist"
 _WILDCARD: Final = "*."
 _HUB: Final = "docker.io"
+_FOUND_ENTRIES: Final = 4096
+_FOUND_LENGTH: Final = 255
 
 # Path -> entry; the empty path is the whole registry.
 _Paths = dict[str, str]
@@ -64,6 +66,7 @@ class Whitelist:
     _exact: dict[str, _Paths] = field(init=False, compare=False)
     _wild: dict[tuple[str, int], _Paths] = field(init=False, compare=False)
     _suffix_lengths: tuple[int, ...] = field(init=False, compare=False)
+    _found: dict[str, tuple[_Paths, ...]] = field(init=False, compare=False)
 
     def __init__(self, entries: str | Iterable[str | RegistryAddress] | None = None) -> None:
         read = _read(entries)
@@ -83,6 +86,7 @@ class Whitelist:
         object.__setattr__(self, "blank", not read and entries is not None)
         object.__setattr__(self, "_exact", exact)
         object.__setattr__(self, "_wild", wild)
+        object.__setattr__(self, "_found", {})
         lengths = {len(host) for host, _ in wild}
         object.__setattr__(self, "_suffix_lengths", tuple(sorted(lengths, reverse=True)))
 
@@ -128,14 +132,17 @@ class Whitelist:
         """
         if not self.entries:
             return True
-        # Most entries are whole registries, and those take one look.
-        paths = self._exact.get(address._text)
-        if paths is not None and "" in paths:
-            return True
-        return self.entry_for(address, repository) is not None
+        for paths in self._paths_for(address):
+            # Most entries are whole registries.
+            if "" in paths or _covering(paths, repository) is not None:
+                return True
+        return False
 
     def entry_for(self, address: RegistryAddress, repository: str) -> str | None:
-        """Find the entry that matches a repository; of several, the longest path's.
+        """Find the entry that matches a repository.
+
+        Of several, an address comes before a wildcard, a longer suffix before a shorter one, and
+        then a longer path.
 
         Args:
             address: The address of the registry.
@@ -179,19 +186,30 @@ class Whitelist:
             for path in paths
         )
 
-    def _paths_for(self, address: RegistryAddress) -> list[_Paths]:
-        """The paths of the entries whose first piece matches; an address before wildcards."""
-        paths = self._exact.get(address._text)
-        found = [] if paths is None else [paths]
-        if self._wild and not address.is_docker_hub and not address.is_ip:
-            host, port = address.host, address.port
-            for length in self._suffix_lengths:
-                # Whole labels stand in front of the suffix iff a dot does.
-                if host[-length - 1 : -length] == ".":
-                    paths = self._wild.get((host[-length:], port))
-                    if paths is not None:
-                        found.append(paths)
+    def _paths_for(self, address: RegistryAddress) -> tuple[_Paths, ...]:
+        """The paths of the entries whose first piece matches; an address before wildcards.
+
+        They are remembered, for at most 4,096 addresses of at most 255 characters each.
+        """
+        found = self._found.get(address._text)
+        if found is None:
+            found = tuple(self._find(address))
+            if len(address._text) <= _FOUND_LENGTH:
+                if len(self._found) >= _FOUND_ENTRIES:
+                    self._found.clear()
+                self._found[address._text] = found
         return found
+
+    def _find(self, address: RegistryAddress) -> Iterator[_Paths]:
+        if (paths := self._exact.get(address._text)) is not None:
+            yield paths
+        if address._is_docker_hub or address._is_ip:
+            return
+        host, port = address._host, address._port
+        for length in self._suffix_lengths:
+            # Whole labels stand in front of the suffix iff a dot does.
+            if host[-length - 1 : -length] == "." and (host[-length:], port) in self._wild:
+                yield self._wild[host[-length:], port]
 
     def __str__(self) -> str:
         return ", ".join(self.entries)
@@ -199,8 +217,12 @@ class Whitelist:
     def __repr__(self) -> str:
         return f"Whitelist({str(self)!r})" if self.entries or self.blank else "Whitelist(None)"
 
-    def __replace__(self, *, entries: str | Iterable[str] | None) -> Whitelist:
-        return Whitelist(entries)
+    def __replace__(self, **changes: str | Iterable[str | RegistryAddress] | None) -> Whitelist:
+        try:
+            return Whitelist(**changes) if changes else self
+        except InvalidSettings:
+            changes = {}  # user information must not stay in this frame
+            raise
 
     def __reduce__(self) -> tuple[object, ...]:
         return Whitelist, (str(self) if self.entries or self.blank else None,)
@@ -238,7 +260,7 @@ def read_location(text: str) -> tuple[RegistryAddress, str | None] | None:
     """
     head, slash, path = text.partition("/")
     address = read_address(head) if _grammar.is_registry(head) else None
-    if address is None or (slash and not _is_path(path)):
+    if address is None or (slash and not is_path(path)):
         return None
     return address, path or None
 
@@ -258,7 +280,7 @@ def _read(
             continue
         entry = _read_entry(text)
         if entry is None:
-            return _error(text, position)
+            return _error(_whole(text, entries, position), position)
         read.append(entry)
     if not read and not isinstance(entries, str | None):
         # A filter that matched nothing must not open the gate (R14).
@@ -271,7 +293,7 @@ def _read_entry(text: str) -> _Entry | None:
     if text.startswith(_WILDCARD):
         head, slash, path = text.removeprefix(_WILDCARD).partition("/")
         parts = split_address(head)
-        if parts is None or parts[0].startswith("[") or (slash and not _is_path(path)):
+        if parts is None or parts[0].startswith("[") or (slash and not is_path(path)):
             return None
         host, port = parts
         registry = f"*.{host}" if port == HTTPS else f"*.{host}:{port}"
@@ -289,8 +311,25 @@ def _read_entry(text: str) -> _Entry | None:
     )
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
+    """Say whether a text is a path that some repository can have.
+
+    Args:
+        text: The text.
+
+    Returns:
+        True iff it is a well-formed path of at most 255 characters.
+    """
     return len(text) <= _grammar.MAX_PATH and _grammar.PATH.fullmatch(text) is not None
+
+
+def _whole(text: str, entries: object, position: int) -> str:
+    """A refused entry; where a comma cut user information in two, with the rest of that hidden."""
+    from wharfinger.core._faults import redact  # only errors need it
+
+    rest = entries.split(",", position - 1)[-1] if isinstance(entries, str) else text
+    safe = redact(rest)
+    return text if safe == rest else safe.partition(",")[0].strip()
 
 
 def _error(text: str, position: int) -> InvalidSettings:

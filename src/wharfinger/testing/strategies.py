@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
 
-from wharfinger.core._grammar import IMAGE_ID
+from wharfinger.core._grammar import is_image_id
 from wharfinger.core.address import HTTPS, RegistryAddress
 from wharfinger.core.credential import Credential, CredentialKind, Secret
 from wharfinger.core.environment import Environment, Orchestration
@@ -200,7 +200,7 @@ def references(draw: DrawFn, registry: SearchStrategy[str | None] | None = None)
     head, slash, _ = path.partition("/")
     if host is None and slash and ("." in head or head == "localhost"):
         path = f"x-{path.replace('.', '-')}"  # R1 would read the first component as a registry
-    if host is None and IMAGE_ID.fullmatch(path):
+    if host is None and is_image_id(path):
         path = f"{path}/x"
     tag = draw(_TAGS)
     digest = draw(_DIGESTS_OR_NONE)
@@ -283,8 +283,11 @@ def credentials(draw: DrawFn, secret: SearchStrategy[Secret] | None = None) -> C
     Returns:
         A strategy for credentials.
     """
+    username = draw(_USERNAMES)
+    if username in {"_json_key", "_json_key_base64", "oauth2accesstoken"}:
+        username += "x"  # their secrets have a shape (R22)
     return Credential(
-        draw(_USERNAMES),
+        username,
         draw(_SECRETS if secret is None else secret),
         email=draw(_EMAILS),
         kind=draw(_KINDS),
