@@ -20,6 +20,9 @@ EXAMPLES = sorted(Path("examples").glob("*.py"))
 # What runs with the two dependencies and the group `core` alone.
 CORE_TESTS = ["tests/core", "tests/testing", "tests/programs", "tests/examples"]
 
+# What needs the extras of the stores, for types and tests alike.
+STORES = [Path("src/wharfinger/stores"), Path("tests/stores"), Path("tests/stores_long")]
+
 
 def find_python(version: str) -> str | None:
     """Return the first CPython of that version that runs.
@@ -81,8 +84,20 @@ def tests(session: nox.Session) -> None:
     session.install("-e", ".", *group("test"))
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "report", "--include=src/wharfinger/core/*", "--fail-under=100")
-    session.run("pytest", "--doctest-modules", "src")
+    session.run("pytest", "--doctest-modules", "src", "--ignore=src/wharfinger/stores")
     session.run("lint-imports")
+
+
+@nox.session(default=False)
+def stores(session: nox.Session) -> None:
+    """Check the stores on SQLite and PostgreSQL, with their extras installed."""
+    session.install(".[sql,postgres,sealed]", *group("stores"))
+    # Named one by one, for what is found in a folder is excluded.
+    session.run("mypy", *(str(path) for room in STORES for path in sorted(room.rglob("*.py"))))
+    session.run("pytest", *(session.posargs or ["tests/stores"]))
+    # Alembic alone imports its environment.
+    alembic = "--ignore=src/wharfinger/stores/migrations/env.py"
+    session.run("pytest", "--doctest-modules", "src/wharfinger/stores", alembic)
 
 
 @nox.session(default=False)
@@ -103,7 +118,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation into docs/_build/html and run its doctests."""
-    session.install(".", *group("docs"))
+    session.install(".[sql,sealed]", *group("docs"))
     for builder in ("html", "doctest"):
         session.run("sphinx-build", "-nWE", "-b", builder, "docs", f"docs/_build/{builder}")
 
@@ -131,6 +146,22 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "tests.benchmarks.peers", *options)
     functions = ["--benchmark-disable"] if "--small" in options else []
     session.run("pytest", "tests/benchmarks", *functions)
+
+
+@nox.session(default=False)
+def bench_stores(session: nox.Session) -> None:
+    """Measure the stores beside SQLAlchemy and the drivers; `-- --small` checks in a minute."""
+    session.install(".[sql,postgres,sealed]", *group("stores"))
+    options = session.posargs or ["--write", "docs/performance-stores.md"]
+    session.run("python", "-m", "tests.benchmarks.stores", *options)
+
+
+@nox.session(default=False)
+def stores_long(session: nox.Session) -> None:
+    """Kill 500 writers and race 8, on SQLite and PostgreSQL; `-- --small` takes a minute or two."""
+    session.install(".[sql,postgres,sealed]", *group("stores"))
+    for program in ("kills", "race"):
+        session.run("python", "-m", f"tests.stores_long.{program}", *session.posargs)
 
 
 @nox.session(default=False, python=FOUND.get("3.11"))

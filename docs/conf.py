@@ -36,3 +36,5 @@ _foreign = "|".join(["attrs?", "hypothesis", "typing_extensions", *sys.stdlib_mo
 nitpick_ignore = [("py:class", name) for name in dir(builtins)]
 nitpick_ignore_regex = [(r"py:.*", rf"({_foreign})(\..+)?")]
 nitpick_ignore += [("py:class", "DrawFn"), ("py:class", "SearchStrategy")]
+# SealingKeys or UNSEALED, as the pages say.
+nitpick_ignore += [("py:class", "Seal"), ("py:class", "wharfinger.stores.unsealed.Seal")]

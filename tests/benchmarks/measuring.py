@@ -89,7 +89,12 @@ class Section(Protocol):
     def tables(self) -> dict[str, str]: ...
 
 
-def interleave(candidates: list[Candidate], rounds: int, samples: dict[str, Samples]) -> None:
+def interleave(
+    candidates: list[Candidate],
+    rounds: int,
+    samples: dict[str, Samples],
+    clock: Callable[[], int] = thread_time_ns,
+) -> None:
     """Run every candidate once a round, each round starting with another one.
 
     The collector of cyclic garbage rests meanwhile, as it does in :mod:`timeit`.
@@ -98,6 +103,7 @@ def interleave(candidates: list[Candidate], rounds: int, samples: dict[str, Samp
         candidates: What is timed.
         rounds: How many rounds.
         samples: Where the times go, under the candidates' names.
+        clock: What tells the time, in nanoseconds.
     """
     gc.collect()
     gc.freeze()
@@ -106,27 +112,28 @@ def interleave(candidates: list[Candidate], rounds: int, samples: dict[str, Samp
         for number in range(rounds):
             start = number % len(candidates)
             for candidate in candidates[start:] + candidates[:start]:
-                spent = elapsed(candidate.prepare())
+                spent = elapsed(candidate.prepare(), clock)
                 samples.setdefault(candidate.name, Samples()).taken.append(spent / candidate.count)
     finally:
         gc.enable()
         gc.unfreeze()
 
 
-def elapsed(work: Work) -> int:
-    """Time a piece of work by the processor's time of this thread.
+def elapsed(work: Work, clock: Callable[[], int] = thread_time_ns) -> int:
+    """Time a piece of work, if nothing else is said by the processor's time of this thread.
 
     Whatever else the machine does then counts only where it slows the processor down.
 
     Args:
         work: The work.
+        clock: What tells the time, in nanoseconds.
 
     Returns:
         Nanoseconds.
     """
-    before = thread_time_ns()
+    before = clock()
     work()
-    return thread_time_ns() - before
+    return clock() - before
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

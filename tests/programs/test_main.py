@@ -21,7 +21,8 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     printed = capsys.readouterr()
     assert printed.out.startswith("usage: wharfinger COMMAND")
-    assert all(f"  {name}  {text}\n" in printed.out for name, text in COMMANDS.items())
+    width = max(map(len, COMMANDS))
+    assert all(f"  {name:<{width}}  {text}\n" in printed.out for name, text in COMMANDS.items())
     assert not printed.err
 
 
@@ -39,7 +40,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["explian", "ubuntu"], "no command 'explian'; the nearest is 'explain'"),
         (["xyzzy"], "no command 'xyzzy'"),
         (["programs.explain"], "no command 'programs.explain'; the nearest is 'explain'"),
-        (["_registries_file"], "no command '_registries_file'"),
+        (["_registries_file"], "no command '_registries_file'; the nearest is 'registries'"),
         (["\x1b[31m\udcff"], r"no command '\x1b[31m\udcff'"),
         (["x" * 5000], f"no command '{'x' * 80}'"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
@@ -16,16 +16,27 @@ from wharfinger import (
     InvalidSettings,
     Resolution,
     Settings,
+    SettingsStore,
+    WharfingerError,
     lint,
     resolve,
 )
 from wharfinger.core.errors import nearest
 from wharfinger.programs._registries_file import RegistriesFileError, read
+from wharfinger.programs._store_options import (
+    add_store_options,
+    open_chosen,
+    told,
+)
+from wharfinger.programs._terminal import complain, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 __all__ = ["main"]
+
+_T = TypeVar("_T")
+_U = TypeVar("_U")
 
 _ALLOWED: Final = 0
 _DENIED: Final = 1
@@ -34,6 +45,9 @@ _MALFORMED: Final = 2
 _FORMATS: Final = """\
 Exit status: 0 every image is allowed, 1 some image is denied, 2 an image, a setting, the
 registries file or the command line is malformed; the other images are answered all the same.
+
+With --environment it is an environment of a store, with the store's settings where no option says
+otherwise; no secret is read.
 
 The registries file, without secrets; the most recently added registry of an address is in force:
 
@@ -74,20 +88,44 @@ def main(argv: Sequence[str]) -> int:
     """
     options = _options(argv)
     try:
-        settings = Settings(
-            default_registry=options.default_registry,
-            whitelist=options.whitelist,
-            official_namespace=options.official_namespace,
-            host_images=HostImages(options.host_images),
-        )
-        environment = read(options.registries) if options.registries else Environment("local")
+        environment, saved = _known(options)
+        settings = _settings(options, saved)
     except (InvalidSettings, RegistriesFileError) as error:
-        _complain(f"error: {error}")
+        complain(f"error: {error}")
+        return _MALFORMED
+    except (WharfingerError, OSError, ValueError) as error:
+        complain(f"error: {told(error)}")
         return _MALFORMED
     status = _answer_all(options, environment, settings)
     for remark in lint(environment, settings):
-        _complain(f"note: {remark}")
+        complain(f"note: {remark}")
     return status
+
+
+def _known(options: _Options) -> tuple[Environment, Settings]:
+    """The environment and the settings of a store, or of a file and out of the box."""
+    if options.environment is None:
+        environment = read(options.registries) if options.registries else Environment("local")
+        return environment, Settings()
+    store = open_chosen(options.store, options.key_file, unsealed=options.unsealed)
+    saved = store.settings() if isinstance(store, SettingsStore) else Settings()
+    return store.environment(options.environment), saved
+
+
+def _settings(options: _Options, saved: Settings) -> Settings:
+    """The settings, those of the options before those that were saved."""
+
+    def chosen(option: _T | None, otherwise: _U) -> _T | _U:
+        return otherwise if option is None else option
+
+    # Whitelists of no entry are given as text: an iterable of none is refused.
+    whitelist = saved.whitelist if saved.whitelist.entries or saved.whitelist.blank else None
+    return Settings(
+        default_registry=chosen(options.default_registry, saved.default_registry),
+        whitelist=chosen(options.whitelist, whitelist),
+        official_namespace=chosen(options.official_namespace, saved.official_namespace),
+        host_images=HostImages(chosen(options.host_images, saved.host_images)),
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -98,7 +136,11 @@ class _Options:
     official_namespace: str | None
     registries: str | None
     on_host: bool
-    host_images: str
+    host_images: str | None
+    store: str | None
+    environment: str | None
+    key_file: str | None
+    unsealed: bool
     json: bool
 
 
@@ -120,10 +162,10 @@ def _options(argv: Sequence[str]) -> _Options:
     add(
         "--host-images",
         choices=[*map(str, HostImages)],
-        default=str(HostImages.TRUST),
-        help="what is checked of images on the host (default: %(default)s, nothing)",
+        help="what is checked of images on the host (out of the box: trust, nothing)",
     )
     add("--json", action="store_true", help="JSON Lines: one object per image")
+    add_store_options(parser)
 
     # What stands behind "--" is split off here: argparse loses it where options and images mix.
     arguments = list(argv)
@@ -136,6 +178,10 @@ def _options(argv: Sequence[str]) -> _Options:
     images = (*parsed.images, *arguments[end + 1 :])
     if not images:
         parser.error("an image is wanted, or '-' to read them from standard input")
+    if parsed.environment is not None and parsed.registries is not None:
+        parser.error("--registries and --environment both name an environment; leave one out")
+    if parsed.environment is None and (parsed.store or parsed.key_file or parsed.unsealed):
+        parser.error("which environment of the store? --environment NAME")
     return _Options(**(vars(parsed) | {"images": images}))
 
 
@@ -147,16 +193,16 @@ def _answer_all(options: _Options, environment: Environment, settings: Settings)
         except InvalidReference as error:
             status = _MALFORMED
             if options.json:
-                _print(json.dumps({"error": _error_dict(error)}))
+                show(json.dumps({"error": _error_dict(error)}))
             else:
-                _complain(f"error: {place}{error}")
+                complain(f"error: {place}{error}")
             continue
         if not answer.allowed:
             status = max(status, _DENIED)
-        _print(_told(answer, options, first=not answered))
+        show(_told(answer, options, first=not answered))
         answered = True
     if not answered and status == _ALLOWED:
-        _complain("note: there was no image")
+        complain("note: there was no image")
     return status
 
 
@@ -195,13 +241,3 @@ def _error_dict(error: InvalidReference) -> dict[str, object]:
         "message": error.problem,
         "repair": error.repair,
     }
-
-
-def _print(text: str) -> None:
-    """Print at once, for whoever reads along; a username may have what the encoding has not."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
-
-
-def _complain(text: str) -> None:
-    print(text, file=sys.stderr)

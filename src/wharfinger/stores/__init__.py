@@ -21,14 +21,16 @@ from wharfinger.stores.errors import (
     UnknownStore,
     UnsafeKeyFile,
     WrongKey,
+    missing_extra,
 )
 
 if TYPE_CHECKING:
     from wharfinger.stores.aio import AsyncStore
     from wharfinger.stores.opening import open_store
     from wharfinger.stores.records import Event
-    from wharfinger.stores.sealing import UNSEALED, SealingKeys
+    from wharfinger.stores.sealing import SealingKeys
     from wharfinger.stores.sql import SQLStore
+    from wharfinger.stores.unsealed import UNSEALED
 
 __all__ = [
     "UNSEALED",
@@ -56,16 +58,8 @@ _HOMES = {
     "Event": "records",
     "SQLStore": "sql",
     "SealingKeys": "sealing",
-    "UNSEALED": "sealing",
+    "UNSEALED": "unsealed",
     "open_store": "opening",
-}
-# Imported package -> the extra that brings it.
-_EXTRAS = {
-    "alembic": "sql",
-    "cryptography": "sealed",
-    "psycopg": "postgres",
-    "sqlalchemy": "sql",
-    "stamina": "sql",
 }
 
 
@@ -78,12 +72,11 @@ def __getattr__(name: str) -> object:
 
     try:
         return getattr(import_module(f"{__name__}.{home}"), name)
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in _EXTRAS:
+    except ImportError as error:
+        missing = missing_extra(name, error)
+        if missing is None:
             raise
-        msg = f"{name} needs {package}: pip install 'wharfinger[{_EXTRAS[package]}]'"
-    raise MissingExtra(msg)
+    raise missing
 
 
 def __dir__() -> list[str]:

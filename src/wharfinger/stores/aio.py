@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import attrs
 
 from wharfinger.core.environment import Environment, Orchestration
+from wharfinger.core.store import SettingsStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,13 +72,9 @@ class AsyncStore:
         added_by: str | None = None,
     ) -> Registry:
         """Add a registry. See :meth:`wharfinger.CredentialStore.add`."""
-        return await _finish(
-            self.store.add, environment, address, credential, added_by=added_by
-        )
+        return await _finish(self.store.add, environment, address, credential, added_by=added_by)
 
-    async def update(
-        self, environment: str, registry_id: str, credential: Credential
-    ) -> Registry:
+    async def update(self, environment: str, registry_id: str, credential: Credential) -> Registry:
         """Replace a credential. See :meth:`wharfinger.CredentialStore.update`."""
         return await _finish(self.store.update, environment, registry_id, credential)
 
@@ -102,6 +99,20 @@ class AsyncStore:
     ) -> dict[RegistryAddress, Credential]:
         """Return secrets. See :meth:`wharfinger.CredentialStore.credentials`."""
         return await _finish(self.store.credentials, environment, settings)
+
+    async def settings(self) -> Settings:
+        """Return the settings. See :meth:`wharfinger.SettingsStore.settings`."""
+        return await _finish(self._settings_store().settings)
+
+    async def save_settings(self, settings: Settings) -> None:
+        """Replace the settings. See :meth:`wharfinger.SettingsStore.save_settings`."""
+        await _finish(self._settings_store().save_settings, settings)
+
+    def _settings_store(self) -> SettingsStore:
+        if not isinstance(self.store, SettingsStore):
+            msg = f"{type(self.store).__name__} keeps no settings"
+            raise TypeError(msg)
+        return self.store
 
 
 async def _finish(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:

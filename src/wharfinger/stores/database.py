@@ -6,7 +6,8 @@ exception leaves this module: each is read for what happened, dropped, and told 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 import sqlalchemy as sa
@@ -14,27 +15,31 @@ import stamina
 from sqlalchemy import event, exc
 
 from wharfinger.stores.errors import (
-    MissingExtra,
     StoreCorrupt,
     StoreError,
     StoreFull,
     StoreNotWritable,
     StoreUnavailable,
+    missing_extra,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
-__all__ = ["Database"]
+__all__ = ["BUSY_SECONDS", "CONNECT_SECONDS", "RETRY_SECONDS", "Database", "parse_url"]
 
 _T = TypeVar("_T")
-_BUSY_SECONDS: Final = 30
-_RETRY_SECONDS: Final = 60
 _ATTEMPTS: Final = 20
 _BEGIN: Final = "wharfinger_begin"
+BUSY_SECONDS = 30
+"""How long SQLite waits for a lock before it is asked again."""
+CONNECT_SECONDS = 10
+"""How long a connection to PostgreSQL may take to be made, unless the URL says so."""
+RETRY_SECONDS = 60
+"""For how long what may be over in a moment is tried again."""
 
 # WAL lets readers go on while one writes; FULL has every commit on the disk before it is told, and
 # secure_delete overwrites what is removed.
@@ -66,49 +71,48 @@ class Database:
     _reading: sa.Engine
     _snapshot: sa.Engine
     _writing: sa.Engine
+    _texts: dict[sa.Select[*tuple[Any, ...]], sa.Compiled] = attrs.Factory(dict)
 
     @classmethod
-    def connect(cls, url: str) -> Database:
-        """Prepare connections to a database URL; the first use opens one.
+    def connect(cls, url: sa.URL) -> Database:
+        """Prepare connections to a database; the first use opens one.
 
         Args:
-            url: A SQLAlchemy URL of SQLite (a file) or PostgreSQL.
+            url: What :func:`parse_url` returned.
 
         Returns:
             The database.
 
         Raises:
-            StoreError: When the URL is no such thing.
             MissingExtra: When the database's driver is not installed.
         """
-        parsed, problem = _parsed(url)
-        if problem is not None:
-            raise StoreError(problem)
-        backend = parsed.get_backend_name()
-        try:
-            engine = sa.create_engine(parsed, hide_parameters=True)
-        except ModuleNotFoundError as error:
-            msg = f"{backend} needs {error.name}: pip install 'wharfinger[postgres]'"
-            raise MissingExtra(msg) from None
-        if backend == "sqlite":
+        if url.get_backend_name() == "sqlite":
+            engine = sa.create_engine(url, hide_parameters=True)
             event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
-            plain = engine.execution_options(isolation_level="AUTOCOMMIT")
+            snapshot = engine.execution_options(**{_BEGIN: "BEGIN"})
+            writing = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+            for beginning in (snapshot, writing):  # and not the plain one: an event has its price
+                event.listen(beginning, "begin", _begin_sqlite)
+            return cls(engine, engine, snapshot, writing)
+        patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+        try:
+            engine = sa.create_engine(url, hide_parameters=True, connect_args=patience)
+        except ImportError as error:
+            missing = missing_extra("PostgreSQL", error)
+            if missing is None:
+                raise
+        else:
             return cls(
                 engine,
-                plain,
-                engine.execution_options(**{_BEGIN: "BEGIN"}),
-                engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}),
+                engine.execution_options(isolation_level="AUTOCOMMIT"),
+                engine.execution_options(isolation_level="REPEATABLE READ"),
+                engine.execution_options(isolation_level="READ COMMITTED"),
             )
-        return cls(
-            engine,
-            engine.execution_options(isolation_level="AUTOCOMMIT"),
-            engine.execution_options(isolation_level="REPEATABLE READ"),
-            engine.execution_options(isolation_level="READ COMMITTED"),
-        )
+        raise missing
 
     def __str__(self) -> str:
-        return self._engine.url.render_as_string(hide_password=True)
+        # Options may hold a password too.
+        return self._engine.url.set(query={}).render_as_string(hide_password=True)
 
     def close(self) -> None:
         """Close every connection that is not in use."""
@@ -126,7 +130,39 @@ class Database:
         Raises:
             StoreError: When it can't be done.
         """
-        return _persistently(lambda: _attempt(self._reading, work))
+        return _persistently(lambda: _attempt(self._reading, work, begins=False))
+
+    def select(
+        self, query: sa.Select[*tuple[Any, ...]], values: dict[str, Any]
+    ) -> Sequence[Sequence[Any]]:
+        """Do one SELECT straight by the driver: for the one that every pull costs.
+
+        What goes wrong is not looked at here: :meth:`read` does it again and tells it.
+
+        Args:
+            query: The statement, the same object every time.
+            values: Its parameters.
+
+        Returns:
+            The rows, as the driver has them.
+
+        Raises:
+            StoreError: When it can't be done.
+        """
+        compiled = self._texts.get(query)
+        if compiled is None:
+            compiled = self._texts[query] = query.compile(dialect=self._engine.dialect)
+        names = getattr(compiled, "positiontup", None)
+        given = values if names is None else [values[name] for name in names]
+        rows: Sequence[Sequence[Any]] | None = None
+        with suppress(exc.SQLAlchemyError), self._reading.connect() as connection:
+            try:
+                cursor = connection.connection.cursor()
+                cursor.execute(compiled.string, given)
+                rows = cursor.fetchall()
+            except Exception:  # noqa: BLE001 -- its own kinds are the driver's
+                connection.invalidate()
+        return self.read(lambda c: c.execute(query, values).all()) if rows is None else rows
 
     def read_consistently(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do several statements that all see the same state, and change nothing.
@@ -154,32 +190,45 @@ class Database:
         Raises:
             StoreError: When it can't be done.
         """
-        return _persistently(lambda: _attempt(self._writing, work))
+        return _persistently(lambda: _attempt(self._writing, work, changes=True))
 
 
-def _parsed(url: str) -> tuple[sa.URL, str | None]:
-    """A URL, and what is wrong with it in words that do not quote it: it may hold a password."""
-    wanted = "sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+def parse_url(url: str) -> tuple[sa.URL, str | None]:
+    """Read a database URL.
+
+    Args:
+        url: A SQLAlchemy URL of a SQLite file or of PostgreSQL.
+
+    Returns:
+        The URL, and what is wrong with it in words that do not quote it: it may hold a password.
+    """
+    wanted = "write sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
     try:
         parsed = sa.make_url(url)
-    except exc.ArgumentError:
-        return sa.URL.create("sqlite"), f"this is no database URL; write {wanted}"
-    backend = parsed.get_backend_name()
-    if backend not in {"sqlite", "postgresql"}:
-        return parsed, f"a store is in SQLite or PostgreSQL, not {backend}; write {wanted}"
-    if backend == "sqlite" and parsed.database in {None, "", ":memory:"}:
-        return parsed, "SQLite in memory is no store that lasts; MemoryStore() is one that doesn't"
-    if backend == "postgresql" and parsed.drivername == "postgresql":
+    except (exc.ArgumentError, ValueError):
+        return sa.URL.create("none"), f"this is no database URL; {wanted}"
+    if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
+    backend = parsed.get_backend_name()
+    if parsed.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
+        return parsed, f"a store is in SQLite or PostgreSQL, by drivers of its own; {wanted}"
+    passing = parsed.query.get("mode") == "memory" or ":memory:" in (parsed.database or ":memory:")
+    if backend == "sqlite" and passing:
+        return parsed, "SQLite in memory is no store that lasts; MemoryStore() is one that doesn't"
     return parsed, None
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]  # transactions begin below
+    connection.isolation_level = None  # transactions begin below
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
+    try:
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        for pragma in _PRAGMAS:
+            cursor.execute(pragma)
+    except BaseException:
+        cursor.close()  # or the file stays open
+        connection.close()  # the pool does not know it yet
+        raise
     cursor.close()
 
 
@@ -191,8 +240,12 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 def _persistently(attempt: Callable[[], _T | StoreError | _Again]) -> _T:
     """Try until it works, or what is in the way stays there."""
+    first = attempt()
+    if not isinstance(first, _Again):
+        return _outcome(first)
+    error = first.error
     try:
-        for trial in stamina.retry_context(on=_Again, attempts=_ATTEMPTS, timeout=_RETRY_SECONDS):
+        for trial in stamina.retry_context(on=_Again, attempts=_ATTEMPTS, timeout=RETRY_SECONDS):
             with trial:
                 return _outcome(attempt())
     except _Again as again:
@@ -206,38 +259,111 @@ def _outcome(result: _T | StoreError | _Again) -> _T:
     return result
 
 
-def _attempt(engine: sa.Engine, work: Callable[[sa.Connection], _T]) -> _T | StoreError | _Again:
+def _attempt(
+    engine: sa.Engine,
+    work: Callable[[sa.Connection], _T],
+    *,
+    begins: bool = True,
+    changes: bool = False,
+) -> _T | StoreError | _Again:
     """One try. What a driver raises is returned as words, so that nothing refers to it."""
     committing = False
     try:
+        if not begins:
+            with engine.connect() as connection:
+                return work(connection)
         with engine.connect() as connection, connection.begin() as transaction:
             result = work(connection)
-            committing = True
+            committing = changes
             transaction.commit()
             return result
-    except exc.DBAPIError as error:
+    except (exc.SQLAlchemyError, UnicodeError, OverflowError) as error:
         return _told(error, committing=committing)
-    except exc.TimeoutError:
+
+
+def _told(error: Exception, *, committing: bool) -> StoreError | _Again:
+    """What an error means. Its text is never passed on."""
+    if isinstance(error, exc.DBAPIError):
+        name = getattr(error.orig, "sqlite_errorname", None)
+        if name is not None:
+            return _told_by_sqlite(name)
+        return _told_by_postgresql(error, committing=committing)
+    if isinstance(error, exc.TimeoutError):
         return _Again(StoreUnavailable("every connection to the database is in use"))
+    if isinstance(error, exc.SQLAlchemyError):
+        return StoreError(f"the database could not be used ({type(error).__name__})")
+    return StoreError(_UNKEEPABLE)
 
 
-def _told(error: exc.DBAPIError, *, committing: bool) -> StoreError | _Again:
-    """What a driver's error means. Its text is looked at, and never passed on."""
-    text = str(error.orig).lower()
+_UNKEEPABLE: Final = "a text or a number is none that the database can keep; nothing was changed"
+_LOCKED: Final = "the database stayed locked"
+_FULL: Final = "there is no room left on the database's disk; nothing was changed"
+_READONLY: Final = "the database may not be written to; nothing was changed"
+_DAMAGED: Final = "the file is no database, or a damaged one; bring back a copy"
+
+# The first two words of SQLite's name for an error -> what it means.
+_SQLITE: Final[dict[str, tuple[type[StoreError], str]]] = {
+    "SQLITE_BUSY": (StoreUnavailable, _LOCKED),
+    "SQLITE_CANTOPEN": (
+        StoreNotWritable,
+        "the file can't be opened or made; look at its folder and its rights",
+    ),
+    "SQLITE_CORRUPT": (StoreCorrupt, _DAMAGED),
+    "SQLITE_FULL": (StoreFull, _FULL),
+    "SQLITE_IOERR": (StoreUnavailable, "the disk failed to read or write the database"),
+    "SQLITE_LOCKED": (StoreUnavailable, _LOCKED),
+    "SQLITE_NOTADB": (StoreCorrupt, _DAMAGED),
+    "SQLITE_PERM": (StoreNotWritable, _READONLY),
+    "SQLITE_PROTOCOL": (StoreUnavailable, _LOCKED),
+    "SQLITE_READONLY": (StoreNotWritable, _READONLY),
+    "SQLITE_TOOBIG": (StoreError, _UNKEEPABLE),
+}
+
+
+def _told_by_sqlite(name: str) -> StoreError | _Again:
+    if name in {"SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_WRITE"}:  # how a full disk shows in WAL
+        return StoreFull(_FULL)
+    if name == "SQLITE_IOERR_SHORT_READ":
+        return StoreCorrupt(_DAMAGED)
+    unknown = StoreError, f"the database refused a statement ({name})"
+    kind, message = _SQLITE.get("_".join(name.split("_")[:2]), unknown)
+    error = kind(message)
+    return _Again(error) if message is _LOCKED else error
+
+
+# SQLSTATE, or its class -> what it means.
+_POSTGRESQL: Final[dict[str, tuple[type[StoreError], str]]] = {
+    "22": (StoreError, _UNKEEPABLE),
+    "25006": (StoreNotWritable, _READONLY),
+    "40001": (StoreUnavailable, _LOCKED),
+    "40P01": (StoreUnavailable, _LOCKED),
+    "42501": (StoreNotWritable, _READONLY),
+    "53100": (StoreFull, _FULL),
+    "55P03": (StoreUnavailable, _LOCKED),
+    "XX001": (StoreCorrupt, _DAMAGED),
+    "XX002": (StoreCorrupt, _DAMAGED),
+}
+_REFUSALS: Final = ("authentication failed", "does not exist", "no password supplied", "pg_hba")
+
+
+def _told_by_postgresql(error: exc.DBAPIError, *, committing: bool) -> StoreError | _Again:
     state = getattr(error.orig, "sqlstate", None) or ""
-    if "locked" in text or "busy" in text or state in {"40001", "40P01", "55P03"}:
-        return _Again(StoreUnavailable("the database stayed locked"))
-    if "disk is full" in text or "disk i/o error" in text or state == "53100":
-        return StoreFull("there is no room left on the database's disk; nothing was changed")
-    if "readonly" in text or state in {"25006", "42501"}:
-        return StoreNotWritable("the database may not be written to; nothing was changed")
-    if "not a database" in text or "malformed" in text or "corrupt" in text:
-        return StoreCorrupt("the file is no database, or a damaged one; bring back a copy")
+    meaning = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
+    if meaning is not None:
+        told = meaning[0](meaning[1])
+        return _Again(told) if meaning[1] is _LOCKED else told
     if error.connection_invalidated or isinstance(error, exc.OperationalError):
         if committing:
             return StoreUnavailable(
                 "the connection was lost while a change was being committed; look whether it was",
                 uncertain=True,
             )
+        # The server says in words alone why it lets nobody in.
+        if not state and any(refusal in str(error.orig) for refusal in _REFUSALS):
+            return StoreUnavailable(
+                "the database refused the connection; look at its name, the user and the password"
+            )
         return _Again(StoreUnavailable("the database can't be reached"))
+    if isinstance(error, exc.DataError):
+        return StoreError(_UNKEEPABLE)
     return StoreError(f"the database refused a statement ({type(error).__name__} {state})")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from wharfinger.core.errors import WharfingerError
 
 __all__ = [
@@ -17,7 +19,17 @@ __all__ = [
     "UnknownStore",
     "UnsafeKeyFile",
     "WrongKey",
+    "missing_extra",
 ]
+
+# Imported package -> the extra that brings it.
+_EXTRAS: Final = {
+    "alembic": "sql",
+    "cryptography": "sealed",
+    "psycopg": "postgres",
+    "sqlalchemy": "sql",
+    "stamina": "sql",
+}
 
 
 class StoreError(WharfingerError):
@@ -101,3 +113,19 @@ class SecretTampered(StoreError):
 
 class UnsafeKeyFile(StoreError, PermissionError):
     """Others can read the key file: ``chmod 600`` it, and think of the keys as known."""
+
+
+def missing_extra(wanted: str, error: ImportError) -> MissingExtra | None:
+    """Make the error for a package that is not installed.
+
+    Args:
+        wanted: What needs it.
+        error: What importing it raised.
+
+    Returns:
+        The error, with the command that installs the package; None where no extra brings it.
+    """
+    package = (error.name or "").partition(".")[0]
+    if package not in _EXTRAS:
+        return None
+    return MissingExtra(f"{wanted} needs {package}: pip install 'wharfinger[{_EXTRAS[package]}]'")

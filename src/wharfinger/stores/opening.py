@@ -10,7 +10,7 @@ from wharfinger.stores.errors import UnknownStore
 
 if TYPE_CHECKING:
     from wharfinger.core.store import CredentialStore
-    from wharfinger.stores.sealing import SealingKeys, Unsealed
+    from wharfinger.stores.unsealed import Seal
 
 __all__ = ["open_store"]
 
@@ -19,7 +19,7 @@ _SQL: Final = ("sqlite", "postgresql")
 _MEMORY: Final = "memory"
 
 
-def open_store(url: str, *, seal: SealingKeys | Unsealed) -> CredentialStore:
+def open_store(url: str, *, seal: Seal) -> CredentialStore:
     """Open the store that a URL names.
 
     ``memory:`` is a new :class:`wharfinger.MemoryStore`; ``sqlite:`` and ``postgresql:`` are an
@@ -44,7 +44,10 @@ def open_store(url: str, *, seal: SealingKeys | Unsealed) -> CredentialStore:
     if scheme in _SQL:
         from wharfinger.stores import SQLStore
 
-        return SQLStore.open(url, seal=seal)
+        try:
+            return SQLStore.open(url, seal=seal)
+        finally:
+            del url  # it may hold a password, which must not stay in this frame
     from importlib.metadata import entry_points
 
     found = entry_points(group=GROUP)

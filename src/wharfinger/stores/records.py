@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import attrs
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wharfinger.core.address import RegistryAddress
 from wharfinger.core.credential import Credential, CredentialKind
 from wharfinger.core.environment import Environment, Orchestration, sequence_of, snapshot
 from wharfinger.core.errors import EnvironmentNotFound, RegistryNotFound, nearest
-from wharfinger.core.registry import Registry, RegistryState
+from wharfinger.core.registry import Registry
 from wharfinger.core.settings import HostImages, Settings
 from wharfinger.stores import schema
-from wharfinger.stores.sealing import SealingKeys, Unsealed, key_id_of
+from wharfinger.stores.errors import StoreCorrupt
+from wharfinger.stores.unsealed import Seal, key_id_of
 
-__all__ = ["Event", "Loaded"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Event", "Found", "Loaded"]
 
 _E: Final = schema.environments.c
 _R: Final = schema.registries.c
 _V: Final = schema.events.c
 _REGISTRY: Final = (_R.sequence, _R.address, _R.username, _R.state, _R.added_by)
 _SUGGESTIONS: Final = 1000
+_MAX_NUMBER: Final = 2**63 - 1
 _SETTINGS: Final = "settings"
-
-Seal = SealingKeys | Unsealed
-"""What secrets are sealed with."""
 
 
 @attrs.frozen
@@ -55,6 +58,20 @@ class Event:
     address: RegistryAddress | None
 
 
+class Found(NamedTuple):
+    """A registry's row beside its environment's, as a driver has it."""
+
+    additions: int
+    sequence: Any
+    address: str
+    username: str
+    state: Any
+    added_by: str | None
+    email: str | None
+    kind: str
+    secret: bytes
+
+
 @attrs.frozen
 class Loaded:
     """An environment as it was read, and what tells whether it still is so.
@@ -69,6 +86,18 @@ class Loaded:
     version: int
     environment: Environment
 
+    def is_at(self, row: int, version: int) -> bool:
+        """Whether a row and a version are these.
+
+        Args:
+            row: The number of a row.
+            version: A count of changes.
+
+        Returns:
+            Whether the environment is still as it was read.
+        """
+        return (self.row, self.version) == (row, version)
+
 
 def create(connection: sa.Connection, name: str, orchestration: Orchestration) -> bool:
     """Insert an environment unless it is there.
@@ -82,12 +111,13 @@ def create(connection: sa.Connection, name: str, orchestration: Orchestration) -
         Whether it was inserted.
     """
     values = {"name": name, "orchestration": orchestration.value, "additions": 0, "version": 0}
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-    else:
-        from sqlalchemy.dialects.sqlite import insert
-    statement = insert(schema.environments).values(values).on_conflict_do_nothing()
+    statement = _insert(connection)(schema.environments).values(values).on_conflict_do_nothing()
     return connection.execute(statement.returning(_E.id)).one_or_none() is not None
+
+
+def _insert(connection: sa.Connection) -> Callable[[sa.Table], postgresql.Insert | sqlite.Insert]:
+    """The insert of a connection's database, which knows what to do about conflicts."""
+    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
 
 
 def count_addition(connection: sa.Connection, name: str) -> tuple[int, int] | None:
@@ -102,7 +132,7 @@ def count_addition(connection: sa.Connection, name: str) -> tuple[int, int] | No
     """
     row = connection.execute(
         sa.update(schema.environments)
-        .where(_E.name == name)
+        .where(_E.name == known_name(name))
         .values(additions=_E.additions + 1, version=_E.version + 1)
         .returning(_E.id, _E.additions)
     ).one_or_none()
@@ -124,7 +154,7 @@ def touch(connection: sa.Connection, name: str) -> int:
     """
     row = connection.execute(
         sa.update(schema.environments)
-        .where(_E.name == name)
+        .where(_E.name == known_name(name))
         .values(version=_E.version + 1)
         .returning(_E.id)
     ).scalar_one_or_none()
@@ -146,7 +176,7 @@ def lock(connection: sa.Connection, name: str) -> int:
     Raises:
         EnvironmentNotFound: When there is none of this name.
     """
-    row = connection.scalar(sa.select(_E.id).where(_E.name == name).with_for_update())
+    row = connection.scalar(sa.select(_E.id).where(_E.name == known_name(name)).with_for_update())
     if row is None:
         raise environment_not_found(connection, name)
     return int(row)
@@ -169,7 +199,7 @@ def find(connection: sa.Connection, row: int, name: str, registry_id: str) -> Re
     """
     found = connection.execute(
         sa.select(*_REGISTRY).where(
-            _R.environment_id == row, _R.sequence == sequence_of(name, registry_id)
+            _R.environment_id == row, _R.sequence == known_sequence(name, registry_id)
         )
     ).one_or_none()
     if found is None:
@@ -195,7 +225,9 @@ def load(connection: sa.Connection, name: str) -> Loaded:
         EnvironmentNotFound: When there is none of this name.
     """
     head = connection.execute(
-        sa.select(_E.id, _E.version, _E.orchestration, _E.additions).where(_E.name == name)
+        sa.select(_E.id, _E.version, _E.orchestration, _E.additions).where(
+            _E.name == known_name(name)
+        )
     ).one_or_none()
     if head is None:
         raise environment_not_found(connection, name)
@@ -207,7 +239,7 @@ def load(connection: sa.Connection, name: str) -> Loaded:
     return Loaded(head.id, head.version, snapshot(name, orchestration, registries, head.additions))
 
 
-def registry_of(name: str, row: sa.Row[Any]) -> Registry:
+def registry_of(name: str, row: sa.Row[*tuple[Any, ...]] | Found) -> Registry:
     """Make the registry that a row stands for.
 
     Args:
@@ -216,15 +248,26 @@ def registry_of(name: str, row: sa.Row[Any]) -> Registry:
 
     Returns:
         The registry.
+
+    Raises:
+        StoreCorrupt: When no store has written the row.
     """
-    return Registry(
-        environment=name,
-        sequence=row.sequence,
-        address=row.address,
-        username=row.username,
-        state=RegistryState(row.state),
-        added_by=row.added_by,
-    )
+    try:
+        return Registry(
+            environment=name,
+            sequence=row.sequence,
+            address=row.address,
+            username=row.username,
+            state=row.state,
+            added_by=row.added_by,
+        )
+    except ValueError:
+        problem = _damaged(f"{name}/{row.sequence}")
+    raise problem
+
+
+def _damaged(registry_id: str) -> StoreCorrupt:
+    return StoreCorrupt(f"the row of registry {registry_id} is damaged; bring back a copy")
 
 
 def sealed(seal: Seal, registry: Registry, credential: Credential) -> dict[str, Any]:
@@ -248,7 +291,9 @@ def sealed(seal: Seal, registry: Registry, credential: Credential) -> dict[str, 
     }
 
 
-def credential_of(seal: Seal, registry: Registry, row: sa.Row[Any]) -> Credential:
+def credential_of(
+    seal: Seal, registry: Registry, row: sa.Row[*tuple[Any, ...]] | Found
+) -> Credential:
     """Open the credential in a row.
 
     Args:
@@ -262,8 +307,14 @@ def credential_of(seal: Seal, registry: Registry, row: sa.Row[Any]) -> Credentia
     Raises:
         KeyNotFound: When it is sealed with another key.
         SecretTampered: When it does not belong to the registry.
+        StoreCorrupt: When its kind is none.
     """
-    kind = CredentialKind(row.kind)
+    try:
+        kind = CredentialKind(row.kind)
+    except ValueError:
+        kind = None
+    if kind is None:
+        raise _damaged(registry.id)
     secret = seal.unseal(row.secret, bound_to(registry, kind))
     return Credential(registry.username, secret, row.email, kind)
 
@@ -309,7 +360,9 @@ def log(
     )
 
 
-def events(connection: sa.Connection, environment: str | None, after: int, limit: int) -> list[Event]:
+def events(
+    connection: sa.Connection, environment: str | None, after: int, limit: int
+) -> list[Event]:
     """Read events, the oldest first.
 
     Args:
@@ -375,9 +428,40 @@ def save_settings(connection: sa.Connection, settings: Settings) -> None:
         "official_namespace": settings.official_namespace,
         "host_images": settings.host_images.value,
     }
-    table = schema.settings
-    connection.execute(sa.delete(table).where(table.c.name == _SETTINGS))
-    connection.execute(sa.insert(table).values(name=_SETTINGS, value=json.dumps(fields)))
+    statement = _insert(connection)(schema.settings).values(
+        name=_SETTINGS, value=json.dumps(fields)
+    )
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[schema.settings.c.name], set_={"value": statement.excluded.value}
+        )
+    )
+
+
+def known_name(name: str) -> str:
+    """A name to look for: one that no environment can have is not shown to a driver.
+
+    Args:
+        name: What was asked for.
+
+    Returns:
+        The name, or an empty one, which no environment has.
+    """
+    return name if name.isprintable() else ""
+
+
+def known_sequence(name: str, registry_id: str) -> int:
+    """A registry's number to look for: one that no database counts to is none.
+
+    Args:
+        name: The environment's name.
+        registry_id: The registry's id.
+
+    Returns:
+        The number, or 0, which no registry has.
+    """
+    sequence = sequence_of(name, registry_id)
+    return sequence if sequence <= _MAX_NUMBER else 0
 
 
 def environment_not_found(connection: sa.Connection, name: str) -> EnvironmentNotFound:

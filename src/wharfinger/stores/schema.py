@@ -10,7 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from wharfinger.stores.errors import SchemaTooNew
+from wharfinger.stores.errors import SchemaTooNew, missing_extra
 
 __all__ = [
     "VERSION_TABLE",
@@ -92,14 +92,21 @@ def migrate(connection: sa.Connection) -> None:
 
     Raises:
         SchemaTooNew: When a newer version of the library has been there.
+        MissingExtra: When Alembic is needed and not installed.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     found = revision(connection)
     if found == REVISIONS[-1]:
         return
-    from alembic import command  # only a new or an old database needs it
-    from alembic.config import Config
+    try:
+        from alembic import command  # only a new or an old database needs it
+        from alembic.config import Config
+    except ImportError as error:
+        missing = missing_extra("SQLStore", error)
+        if missing is None:
+            raise
+        raise missing from None
 
     config = Config()
     config.set_main_option("script_location", "wharfinger.stores:migrations")

@@ -2,7 +2,7 @@
 
 A sealed secret is ``0x01``, the key's id (8 bytes), a random nonce (12 bytes), and the AES-256-GCM
 ciphertext with its tag. Its associated data name the registry it belongs to, so that it opens
-nowhere else. An unsealed one is ``0x00`` and the UTF-8 text.
+nowhere else.
 """
 
 from __future__ import annotations
@@ -19,18 +19,17 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from wharfinger.core.credential import Secret
-from wharfinger.stores.errors import KeyNotFound, SecretTampered, UnsafeKeyFile
+from wharfinger.stores.errors import KeyNotFound, UnsafeKeyFile
+from wharfinger.stores.unsealed import ID_BYTES, PLAIN, SEALED, tampered
 
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["UNSEALED", "SealingKeys", "Unsealed", "key_id_of"]
+__all__ = ["SealingKeys"]
 
-_SEALED: Final = b"\x01"
-_PLAIN: Final = b"\x00"
 _KEY_BYTES: Final = 32
-_ID_BYTES: Final = 8
 _NONCE_BYTES: Final = 12
+_HEAD: Final = 1 + ID_BYTES + _NONCE_BYTES
 _PRIVATE: Final = 0o600
 _VARIABLE: Final = "WHARFINGER_SEALING_KEYS"
 
@@ -46,11 +45,12 @@ class SealingKeys:
 
     Raises:
         ValueError: When there is none, or one has not 32 bytes.
+        TypeError: When one is not bytes.
 
     Example:
         >>> keys = SealingKeys.from_bytes(bytes(32))
         >>> keys
-        <SealingKeys 66687aadf862bd77>
+        <SealingKeys 40a84b81c78ce15e>
         >>> sealed = keys.seal(Secret("hunter2"), "staging/1")
         >>> keys.unseal(sealed, "staging/1").reveal()
         'hunter2'
@@ -59,10 +59,10 @@ class SealingKeys:
     __slots__ = ("_ciphers", "_keys")
 
     def __init__(self, *keys: bytes) -> None:
-        if not keys or any(len(key) != _KEY_BYTES for key in keys):
-            del keys
-            msg = f"sealing takes one or more keys of {_KEY_BYTES} bytes each"
-            raise ValueError(msg)
+        problem = _problem(keys)
+        if problem is not None:
+            del keys  # they may be somebody's, and must not stay in this frame
+            raise problem
         self._keys = dict.fromkeys(keys)
         self._ciphers = {_id(key): AESGCM(key) for key in self._keys}
 
@@ -87,8 +87,12 @@ class SealingKeys:
 
         Raises:
             ValueError: When there is none, or one has not 32 bytes.
+            TypeError: When one is not bytes.
         """
-        return cls(*keys)
+        try:
+            return cls(*keys)
+        finally:
+            del keys
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
@@ -146,10 +150,16 @@ class SealingKeys:
         """
         lines = b"".join(base64.b64encode(key) + b"\n" for key in self._keys)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
-        with os.fdopen(file, "wb") as stream:
-            stream.write(lines)
-            stream.flush()
-            os.fsync(stream.fileno())
+        try:
+            with os.fdopen(file, "wb") as stream:
+                stream.write(lines)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except BaseException:
+            Path(path).unlink()  # half a key file is none
+            raise
+        finally:
+            del lines
 
     def rotated(self) -> SealingKeys:
         """Return these keys with a new one in front, to seal with from now on.
@@ -184,8 +194,8 @@ class SealingKeys:
         """
         key_id, cipher = next(iter(self._ciphers.items()))
         nonce = os.urandom(_NONCE_BYTES)
-        text = secret.reveal().encode()
-        return _SEALED + key_id + nonce + cipher.encrypt(nonce, text, key_id + bound.encode())
+        bound_to = SEALED + key_id + bound.encode()
+        return SEALED + key_id + nonce + cipher.encrypt(nonce, secret.reveal().encode(), bound_to)
 
     def unseal(self, sealed: bytes, bound: str) -> Secret:
         """Open a sealed secret.
@@ -201,26 +211,23 @@ class SealingKeys:
             KeyNotFound: When it was sealed with another key, or not at all.
             SecretTampered: When it was altered, or sealed for something else.
         """
-        if sealed[:1] == _PLAIN:
+        if sealed[:1] == PLAIN:
             msg = "the secret is not sealed; reseal the store"
             raise KeyNotFound("", msg)
-        key_id = sealed[1 : 1 + _ID_BYTES]
+        if sealed[:1] != SEALED:
+            raise tampered(bound)
+        start = 1 + ID_BYTES
+        key_id, nonce, rest = sealed[1:start], sealed[start:][:_NONCE_BYTES], sealed[_HEAD:]
         cipher = self._ciphers.get(key_id)
         if cipher is None:
             given = ", ".join(self.ids)
             msg = f"the secret was sealed with key {key_id.hex()}, and {given} is given"
             raise KeyNotFound(key_id.hex(), msg)
-        start = 1 + _ID_BYTES + _NONCE_BYTES
         try:
-            text = cipher.decrypt(
-                sealed[1 + _ID_BYTES : start], sealed[start:], key_id + bound.encode()
-            )
+            return Secret(cipher.decrypt(nonce, rest, SEALED + key_id + bound.encode()).decode())
         except (InvalidTag, ValueError):
-            text = None
-        if text is None:
-            msg = f"the secret of {bound} does not open: altered, or copied from elsewhere"
-            raise SecretTampered(msg)
-        return Secret(text.decode())
+            problem = tampered(bound)
+        raise problem
 
     def __repr__(self) -> str:
         return f"<SealingKeys {', '.join(self.ids)}>"
@@ -233,70 +240,16 @@ class SealingKeys:
         self.__getstate__()
 
 
-@final
-class Unsealed:
-    """Secrets in plain text. :data:`UNSEALED` is the only one."""
-
-    __slots__ = ()
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """No ids."""
-        return ()
-
-    def seal(self, secret: Secret, bound: str) -> bytes:  # noqa: ARG002
-        """Return the text as it is stored.
-
-        Args:
-            secret: The secret.
-            bound: Not used.
-
-        Returns:
-            The stored form.
-        """
-        return _PLAIN + secret.reveal().encode()
-
-    def unseal(self, sealed: bytes, bound: str) -> Secret:  # noqa: ARG002
-        """Read the stored form.
-
-        Args:
-            sealed: What :meth:`seal` returned.
-            bound: Not used.
-
-        Returns:
-            The secret.
-
-        Raises:
-            KeyNotFound: When it is sealed.
-        """
-        if sealed[:1] != _PLAIN:
-            key_id = key_id_of(sealed)
-            msg = f"the secret was sealed with key {key_id}, and no key is given"
-            raise KeyNotFound(key_id, msg)
-        return Secret(sealed[1:].decode())
-
-    def __repr__(self) -> str:
-        return "UNSEALED"
-
-
-UNSEALED: Final = Unsealed()
-"""Says that secrets are to be stored in plain text: for tests, and for disks that are sealed."""
-
-
-def key_id_of(sealed: bytes) -> str:
-    """Return the id of the key that sealed a secret.
-
-    Args:
-        sealed: The stored form.
-
-    Returns:
-        The id in hexadecimal; empty where it is not sealed.
-    """
-    return "" if sealed[:1] == _PLAIN else sealed[1 : 1 + _ID_BYTES].hex()
+def _problem(keys: tuple[bytes, ...]) -> Exception | None:
+    if not all(isinstance(key, bytes) for key in keys):
+        return TypeError(f"a sealing key is {_KEY_BYTES} bytes")
+    if not keys or any(len(key) != _KEY_BYTES for key in keys):
+        return ValueError(f"sealing takes one or more keys of {_KEY_BYTES} bytes each")
+    return None
 
 
 def _id(key: bytes) -> bytes:
-    return hashlib.sha256(b"wharfinger sealing key id\0" + key).digest()[:_ID_BYTES]
+    return hashlib.sha256(b"wharfinger sealing key id\0" + key).digest()[:ID_BYTES]
 
 
 def _decoded(texts: list[bytes]) -> list[bytes] | None:

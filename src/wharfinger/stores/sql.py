@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import attrs
 import sqlalchemy as sa
 
 from wharfinger.core.address import RegistryAddress
 from wharfinger.core.credential import Credential, check_credential
-from wharfinger.core.environment import Environment, Orchestration, check_name, sequence_of, snapshot
+from wharfinger.core.environment import Environment, Orchestration, check_name, snapshot
 from wharfinger.core.errors import EnvironmentExists, EnvironmentNotFound, InvalidAddress
 from wharfinger.core.registry import Registry, RegistryState
 from wharfinger.core.resolver import Resolution
 from wharfinger.core.settings import Settings
 from wharfinger.core.store import deliverable, entitled
 from wharfinger.stores import records, schema
-from wharfinger.stores.database import Database
-from wharfinger.stores.errors import WrongKey
-from wharfinger.stores.records import Event, Loaded, Seal
-from wharfinger.stores.sealing import UNSEALED
+from wharfinger.stores.database import Database, parse_url
+from wharfinger.stores.errors import StoreError, WrongKey
+from wharfinger.stores.records import Event, Found, Loaded
+from wharfinger.stores.unsealed import UNSEALED, Seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +45,8 @@ class SQLStore:
     _database: Database
     _seal: Seal
     _actor: str | None = None
-    _known: dict[str, Loaded] = attrs.field(factory=dict, init=False)
+    _known: dict[str, Loaded] = attrs.Factory(dict)
+    _lock: Lock = attrs.Factory(Lock)
 
     @classmethod
     def open(cls, url: str, *, seal: Seal) -> SQLStore:
@@ -59,9 +61,17 @@ class SQLStore:
 
         Raises:
             StoreError: When it can't be opened; the class says what to do.
+            TypeError: When ``seal`` is something else.
             WrongKey: When its secrets are sealed with other keys than these.
         """
-        database = Database.connect(url)
+        if not isinstance(seal, Seal):
+            msg = f"seal is SealingKeys or UNSEALED, not {type(seal).__name__}"
+            raise TypeError(msg)
+        parsed, problem = parse_url(url)
+        del url  # it may hold a password, which must not stay in this frame
+        if problem is not None:
+            raise StoreError(problem)
+        database = Database.connect(parsed)
         try:
             database.write(schema.migrate)
             database.write(lambda connection: _check_keys(connection, seal))
@@ -83,7 +93,7 @@ class SQLStore:
         Returns:
             A store on the same connections.
         """
-        return SQLStore(self._database, self._seal, actor)
+        return SQLStore(self._database, self._seal, actor, self._known, self._lock)
 
     def create(
         self, environment: str, orchestration: Orchestration = Orchestration.CATTLE
@@ -121,17 +131,19 @@ class SQLStore:
         """
         known = self._known.get(name)
         if known is not None:
-            query = sa.select(_E.id, _E.version).where(_E.name == name)
-            now = self._database.read(lambda c: c.execute(query).one_or_none())
-            if now is not None and (now.id, now.version) == (known.row, known.version):
+            now = self._database.read(lambda c: c.execute(_VERSION, {"name": name}).one_or_none())
+            if now is not None and known.is_at(*now):
                 return known.environment
         try:
             loaded = self._database.read_consistently(lambda c: records.load(c, name))
         except EnvironmentNotFound:
             self._known.pop(name, None)
             raise
-        self._known[name] = loaded
-        return loaded.environment
+        with self._lock:  # of two that loaded it at once, both get the same object
+            known = self._known.get(name)
+            if known is None or not known.is_at(loaded.row, loaded.version):
+                known = self._known[name] = loaded
+            return known.environment
 
     def add(
         self,
@@ -142,24 +154,23 @@ class SQLStore:
         added_by: str | None = None,
     ) -> Registry:
         """Add a registry. See :meth:`wharfinger.CredentialStore.add`."""
-        check_name(environment)
         try:
             check_credential(credential)
         except TypeError:
             del credential  # somebody's password, perhaps
             raise
+        check_name(environment)
         try:
-            where = RegistryAddress.parse(str(address))
+            where = _address(address)
         except InvalidAddress as error:
             address = error.text  # user information must not stay in this frame
             raise
+        actor = self._actor if added_by is None else added_by
 
         def work(connection: sa.Connection) -> Registry:
-            counted = records.count_addition(connection, environment)
-            if counted is None:
+            while (counted := records.count_addition(connection, environment)) is None:
                 if records.create(connection, environment, Orchestration.CATTLE):
-                    records.log(connection, "created", environment, actor=self._actor)
-                counted = records.count_addition(connection, environment)
+                    records.log(connection, "created", environment, actor=actor)
             row, sequence = counted
             registry = Registry(
                 environment=environment,
@@ -179,7 +190,6 @@ class SQLStore:
                     **columns,
                 )
             )
-            actor = added_by or self._actor
             records.log(connection, "added", environment, registry, actor)
             return registry
 
@@ -227,9 +237,13 @@ class SQLStore:
         if not isinstance(answer, Resolution):
             msg = f"a credential is asked for with a Resolution, not {type(answer).__name__}"
             raise TypeError(msg)
-        claimed = 0 if answer.registry is None else sequence_of(environment, answer.registry.id)
-        values = {"name": environment, "address": str(answer.address), "claimed": claimed}
-        rows = self._database.read(lambda c: c.execute(_CREDENTIAL, values).all())
+        claimed = "" if answer.registry is None else answer.registry.id
+        values = {
+            "name": records.known_name(environment),
+            "address": str(answer.address),
+            "claimed": records.known_sequence(environment, claimed),
+        }
+        rows = [Found(*row) for row in self._database.select(_CREDENTIAL, values)]
         if not rows:
             raise self._database.read(lambda c: records.environment_not_found(c, environment))
         found = {
@@ -323,6 +337,7 @@ class SQLStore:
             sa.select(schema.registries, _E.name)
             .join(schema.environments)
             .where(_R.key_id != current)
+            .order_by(_R.environment_id, _R.sequence)
             .limit(batch)
             .with_for_update(of=schema.registries)
         ).all()
@@ -376,13 +391,24 @@ class SQLStore:
     def __repr__(self) -> str:
         return f"<SQLStore {self._database}>"
 
+    def __reduce__(self) -> NoReturn:
+        msg = "a store is not pickled; open it by its URL"
+        raise TypeError(msg)
 
+
+def _address(address: RegistryAddress | str) -> RegistryAddress:
+    if isinstance(address, RegistryAddress):
+        return address
+    try:
+        return RegistryAddress.parse(address)
+    except InvalidAddress as error:
+        address = error.text
+        raise
+
+
+_VERSION: Final = sa.select(_E.id, _E.version).where(_E.name == sa.bindparam("name"))
 _CREDENTIAL: Final = (
-    sa.select(
-        _E.additions,
-        *(_R[name] for name in ("sequence", "address", "username", "state", "added_by")),
-        *(_R[name] for name in ("email", "kind", "secret")),
-    )
+    sa.select(_E.additions, *(_R[name] for name in Found._fields[1:]))
     .select_from(
         schema.environments.outerjoin(
             schema.registries,
@@ -412,7 +438,7 @@ def _is(row: int, registry: Registry) -> tuple[sa.ColumnElement[bool], ...]:
 
 def _secrets(
     connection: sa.Connection, row: int, sequences: list[int]
-) -> Iterator[sa.Row[Any]]:
+) -> Iterator[sa.Row[*tuple[Any, ...]]]:
     for start in range(0, len(sequences), _CHUNK):
         some = sequences[start : start + _CHUNK]
         yield from connection.execute(

@@ -65,6 +65,4 @@ def upgrade() -> None:
         sa.Column("name", sa.String(64), primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
     )
-    op.create_table(
-        "wharfinger_keys", sa.Column("key_id", sa.String(16), primary_key=True)
-    )
+    op.create_table("wharfinger_keys", sa.Column("key_id", sa.String(16), primary_key=True))

@@ -1,0 +1,217 @@
+"""Opening a store by its URL: schemes, entry points, what is missing, and what is not imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+import wharfinger.stores
+from tests.stores.secrecy import MARK, assert_silent
+from wharfinger import MemoryStore
+from wharfinger.stores import (
+    UNSEALED,
+    SealingKeys,
+    SQLStore,
+    StoreError,
+    UnknownStore,
+    open_store,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_by_scheme(url: str, keys: SealingKeys) -> None:
+    store = open_store(url, seal=keys)
+    assert isinstance(store, SQLStore)
+    store.close()
+    assert isinstance(open_store("memory:", seal=keys), MemoryStore)
+
+
+def test_postgresql_without_its_driver(url: str, keys: SealingKeys) -> None:
+    """`postgresql:` is `postgresql+psycopg:`, the driver that is there."""
+    store = SQLStore.open(url.replace("+psycopg", ""), seal=keys)
+    assert store.environments() == ()
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "near"),
+    [
+        ("postgres://u@h/d", "did you mean postgresql"),
+        ("sqllite:///registries.db", "did you mean sqlite"),
+        ("mysql://h/d", "there are memory, postgresql, sqlite"),
+        ("registries.db", "there are memory"),
+        ("", "there are memory"),
+    ],
+)
+def test_unknown_schemes(url: str, near: str) -> None:
+    with pytest.raises(UnknownStore, match=near):
+        open_store(url, seal=UNSEALED)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///file:x?mode=memory&uri=true",
+        f"sqlite+aiosqlite:///{MARK}.db",
+        f"postgresql+asyncpg://u:{MARK}@h/d",
+        f"postgresql+psycopg2://u:{MARK}@h/d",
+        f"postgresql://u:{MARK}@h:{MARK}/d",
+        f"postgresql:u:{MARK}",
+        f"sqlite {MARK}",
+    ],
+)
+def test_what_is_no_url_of_a_store(url: str) -> None:
+    """What can't be opened is refused without quoting it: it may hold a password."""
+    with pytest.raises(StoreError) as caught:
+        SQLStore.open(url, seal=UNSEALED)
+    del url
+    assert MARK not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_password_is_quoted_by_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is not there is told without the password that was to open it."""
+    monkeypatch.setattr("wharfinger.stores.database.RETRY_SECONDS", 0.3)
+    password = MARK
+    with pytest.raises(StoreError, match="can't be reached") as caught:
+        open_store(f"postgresql://u:{password}@/d?host={tmp_path}", seal=UNSEALED)
+    assert_silent(caught.value)
+
+
+def test_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scheme that nobody here knows is looked up among the entry points, and only it."""
+    folder = tmp_path / "acme_store-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-store\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(
+        "[wharfinger.stores]\nacme = acme_store:open\nbroken = acme_missing:open\n"
+    )
+    (tmp_path / "acme_store.py").write_text(
+        textwrap.dedent("""
+            from wharfinger import MemoryStore
+
+            class AcmeStore(MemoryStore):
+                def __init__(self, url, seal):
+                    super().__init__()
+                    self.opened = url, seal
+
+            def open(url, *, seal):
+                return AcmeStore(url, seal)
+        """)
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    open_store("memory:", seal=UNSEALED)
+    assert "acme_store" not in sys.modules
+    for url in ("acme://host/team", "acme+tls://host"):
+        store = open_store(url, seal=UNSEALED)
+        assert type(store).__name__ == "AcmeStore"
+        assert vars(store)["opened"] == (url, UNSEALED)
+    with pytest.raises(UnknownStore, match=r"acme, broken, memory.*did you mean acme"):
+        open_store("acmee://", seal=UNSEALED)
+    sys.modules.pop("acme_store", None)
+
+
+WITHOUT = """
+    import sys
+
+    class Missing:
+        def find_spec(self, name, path=None, target=None):
+            if name.partition(".")[0] == {package!r}:
+                raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+    sys.meta_path.insert(0, Missing())
+    from wharfinger.stores import MissingExtra
+    try:
+        from wharfinger.stores import UNSEALED, SealingKeys, SQLStore, open_store
+        {code}
+    except MissingExtra as error:
+        assert isinstance(error, ImportError), error
+        assert error.__cause__ is None, error
+        print(error)
+    else:
+        print("nothing was missing")
+"""
+
+
+def run(code: str) -> str:
+    """Run code in a new interpreter that sees what is installed, and the library."""
+    where = wharfinger.__path__[0].rpartition("/")[0]
+    start = f"import sys; sys.path.insert(0, {where!r})\n"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", start + textwrap.dedent(code)],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("package", "code", "extra"),
+    [
+        ("sqlalchemy", "pass", "SQLStore needs sqlalchemy: pip install 'wharfinger[sql]'"),
+        ("stamina", "pass", "SQLStore needs stamina: pip install 'wharfinger[sql]'"),
+        (
+            "alembic",
+            "SQLStore.open('sqlite:///{folder}/a.db', seal=UNSEALED)",
+            "SQLStore needs alembic: pip install 'wharfinger[sql]'",
+        ),
+        (
+            "cryptography",
+            "SealingKeys",
+            "SealingKeys needs cryptography: pip install 'wharfinger[sealed]'",
+        ),
+        (
+            "psycopg",
+            "open_store('postgresql://h/d', seal=UNSEALED)",
+            "PostgreSQL needs psycopg: pip install 'wharfinger[postgres]'",
+        ),
+    ],
+)
+def test_a_missing_extra(tmp_path: Path, package: str, code: str, extra: str) -> None:
+    """What is not installed is told with the line that installs it."""
+    assert run(WITHOUT.format(package=package, code=code.format(folder=tmp_path))) == extra
+
+
+def test_sqlite_without_the_other_extras(tmp_path: Path) -> None:
+    """An unsealed SQLite file needs neither cryptography nor a driver for PostgreSQL."""
+    for package in ("cryptography", "psycopg"):
+        code = f"""
+            import sys
+            sys.modules[{package!r}] = None
+            from wharfinger.stores import UNSEALED, open_store
+            print(open_store("sqlite:///{tmp_path}/{package}.db", seal=UNSEALED).environments())
+        """
+        assert run(code) == "()"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import wharfinger",
+        "import wharfinger.stores",
+        "from wharfinger.stores import UNSEALED, open_store, AsyncStore, WrongKey",
+        "import wharfinger.stores as s; s.open_store('memory:', seal=s.UNSEALED)",
+    ],
+)
+def test_nothing_is_imported_unasked(code: str) -> None:
+    heavy = ("sqlalchemy", "alembic", "stamina", "cryptography", "psycopg")
+    assert run(f"{code}\nprint([name for name in {heavy!r} if name in sys.modules])") == "[]"
+
+
+def test_what_the_room_offers() -> None:
+    assert dir(wharfinger.stores) == sorted(wharfinger.stores.__all__)
+    for name in wharfinger.stores.__all__:
+        assert getattr(wharfinger.stores, name) is not None
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = wharfinger.stores.nothing
