@@ -80,7 +80,9 @@ def main(argv: Sequence[str]) -> int:
             official_namespace=options.official_namespace,
             host_images=HostImages(options.host_images),
         )
-        environment = read(options.registries) if options.registries else Environment("local")
+        environment = (
+            Environment("local") if options.registries is None else read(options.registries)
+        )
     except (InvalidSettings, RegistriesFileError) as error:
         _complain(f"error: {error}")
         return _MALFORMED
@@ -131,6 +133,7 @@ def _options(argv: Sequence[str]) -> _Options:
     parsed, unknown = parser.parse_known_intermixed_args(arguments[:end])
     if unknown:
         option = unknown[0].partition("=")[0]  # its value may be a secret
+        option = option if option.startswith("--") else option[:2]
         near = nearest(option, (f"--{name.replace('_', '-')}" for name in vars(parsed)))
         parser.error(f"no option {option[:80]!a}" + (f"; the nearest is {near}" if near else ""))
     images = (*parsed.images, *arguments[end + 1 :])
@@ -204,4 +207,5 @@ def _print(text: str) -> None:
 
 
 def _complain(text: str) -> None:
-    print(text, file=sys.stderr)
+    if sys.stderr is not None:  # else it would be printed among the answers
+        print(text, file=sys.stderr)
