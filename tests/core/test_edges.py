@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -96,6 +97,7 @@ def test_the_memory_of_matches_is_bounded() -> None:
     for host in (longest, RegistryAddress("a" * 252 + ".com")):
         assert whitelist.permits(host, "x")
     assert list(whitelist._found) == [str(longest)]
+    assert whitelist._paths_for(longest) is whitelist._found[str(longest)]
     for number in range(4095):
         assert whitelist.permits(RegistryAddress(f"{number}.com"), "x")
     assert len(whitelist._found) == 4096
@@ -184,6 +186,49 @@ def test_the_words_of_refusals() -> None:
     assert str(refused.value) == "registry.whitelist, entry 2: an entry is a str, not bytes"
 
 
+@pytest.mark.parametrize(
+    ("read", "words"),
+    [
+        (RegistryAddress.parse, "a registry address is a str, not int"),
+        (DefaultRegistry.parse, "a default registry is a str, not int"),
+        (
+            DefaultRegistry,
+            "it takes a RegistryAddress and a str, not int and NoneType; parse() takes text",
+        ),
+        (
+            lambda five: DefaultRegistry(RegistryAddress.DOCKER_HUB, five),
+            "it takes a RegistryAddress and a str, not RegistryAddress and int; parse() takes text",
+        ),
+        (
+            lambda five: Settings(official_namespace=five),
+            "official_namespace is a str, not int",
+        ),
+    ],
+)
+def test_the_words_for_another_type(read: Callable[[Any], object], words: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        read(5)
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize(
+    ("entries", "text", "position"),
+    [
+        ("robot:hun,hunter2@quay.io", "***@quay.io", 1),
+        ("ghcr.io, robot:a,b,c@quay.io/x, docker.io", "***@quay.io/x", 2),
+        ("ghcr.io,, https://robot:a,b@quay.io, x", "***@quay.io", 3),
+        (["ghcr.io", "robot:a,b@quay.io"], "***@quay.io", 2),
+        ("ghcr.io, ci:a@quay.io, robot:a@quay.io", "***@quay.io", 2),
+        ("ghcr.io, acme/team, quay.io", "acme/team", 2),
+    ],
+)
+def test_a_comma_in_user_information(entries: str | list[str], text: str, position: int) -> None:
+    """R14, R20: of a refused entry all user information goes, and nothing but it."""
+    with pytest.raises(InvalidSettings) as caught:
+        Whitelist(entries)
+    assert (caught.value.text, caught.value.entry) == (text, position)
+
+
 def test_what_an_answer_explains() -> None:
     """R14, R15, R16: the words of a trace, for each way it ends."""
     trusted = resolve(IMAGE, QUAY, on_host=True)
@@ -242,6 +287,13 @@ def test_the_table_of_an_answer() -> None:
     )
 
 
+@pytest.mark.parametrize("rest", ["", ":1", f"@sha256:{'0' * 64}", f":1@sha256:{'0' * 64}"])
+def test_what_familiar_text_keeps(rest: str) -> None:
+    """R1: where no shorter text reads the same, tag and digest stay with the longer one."""
+    for name in ("docker.io/localhost/db", "docker.io/a.b/c", "ubuntu", "quay.io/x"):
+        assert ImageReference.parse(name + rest).familiar() == name + rest
+
+
 # --- values ----------------------------------------------------------------------------------
 
 
@@ -259,3 +311,4 @@ def test_hashes_tell_values_apart() -> None:
     texts = [f"quay.io/x:{number}" for number in range(100)]
     assert len({hash(ImageReference.parse(text)) for text in texts}) > 90
     assert len({hash(resolve(text, EMPTY)) for text in texts}) > 90
+    assert len({hash(RegistryAddress("quay.io", port)) for port in range(1, 101)}) > 90
