@@ -146,3 +146,11 @@ def mutation(session: nox.Session) -> None:
     session.install(".", *group("mutation"))
     fast = {"WHARFINGER_HYPOTHESIS": "fast"}
     session.run("python", "-m", "tests.mutation.report", *session.posargs, env=fast)
+
+
+@nox.session(default=False, venv_backend="none")
+def long(session: nox.Session) -> None:
+    """Run what takes long: the whole benchmark, ten minutes of fuzzing, every mutant."""
+    session.notify("bench")
+    session.notify("fuzz", ["600"])
+    session.notify("mutation")
