@@ -173,7 +173,15 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def mutation(session: nox.Session) -> None:
-    """Mutate the core and count what the tests kill; `-- --small` takes a part of the resolver."""
+    """Mutate the core and count what the tests kill; `-- --small` mutates the decision alone."""
     session.install(".", *group("mutation"))
     fast = {"WHARFINGER_HYPOTHESIS": "fast"}
     session.run("python", "-m", "tests.mutation.report", *session.posargs, env=fast)
+
+
+@nox.session(default=False, venv_backend="none")
+def long(session: nox.Session) -> None:
+    """Run what takes long: the whole benchmark, ten minutes of fuzzing, every mutant."""
+    session.notify("bench")
+    session.notify("fuzz", ["600"])
+    session.notify("mutation")

@@ -56,7 +56,10 @@ def _status(argv: list[str]) -> int:
     try:
         return _run(argv)
     except SystemExit as stop:  # how argparse ends
-        return stop.code if isinstance(stop.code, int) else 0
+        if isinstance(stop.code, str):
+            print(f"wharfinger: {stop.code}", file=sys.stderr)
+            return 1
+        return stop.code or 0
 
 
 def _run(argv: list[str]) -> int:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import pytest
 
 from wharfinger import (
+    DefaultRegistry,
     Environment,
     HostImages,
     ImageReference,
     InvalidAddress,
+    InvalidEnvironment,
     InvalidReference,
+    InvalidSettings,
     Registry,
     RegistryAddress,
     RegistryNotFound,
     Settings,
+    Whitelist,
     resolve,
 )
-from wharfinger.core import resolver
+from wharfinger.core import address, reference, resolver
 
 EMPTY: Final = Environment("ci")
 QUAY: Final = EMPTY.added("quay.io", username="bot")
@@ -38,15 +43,19 @@ def test_the_ports_of_an_address() -> None:
 
 def test_the_longest_id() -> None:
     """R5: a sequence may have 19 digits, those of a 64-bit integer; no id has more."""
-    for digits, found in [(19, True), (20, False)]:
-        sequence = 10 ** (digits - 1)
-        registry = Registry(environment="ci", sequence=sequence, address="quay.io", username="bot")
-        environment = Environment("ci", registries=[registry])
-        if found:
-            assert environment.registry(f"ci/{sequence}") is registry
-        else:
-            with pytest.raises(RegistryNotFound):
-                environment.registry(f"ci/{sequence}")
+    registry = Registry(environment="ci", sequence=10**18, address="quay.io", username="bot")
+    environment = Environment("ci", registries=[registry])
+    assert environment.registry(f"ci/{10**18}") is registry
+    with pytest.raises(RegistryNotFound):
+        environment.registry(f"ci/{10**19}")
+    for number in (2**63, 0, -1, True, 1.5):
+        with pytest.raises(InvalidEnvironment, match="counted from 1"):
+            Registry(
+                environment="ci",
+                sequence=number,  # type: ignore[arg-type]  # refused
+                address="quay.io",
+                username="bot",
+            )
 
 
 def test_the_memory_of_texts_is_bounded() -> None:
@@ -66,6 +75,84 @@ def test_the_memory_of_texts_is_bounded() -> None:
     assert memo == {"x:last": ImageReference.parse("x:last")}
 
 
+def test_the_memory_of_hosts_is_bounded() -> None:
+    """R20: hosts and first components to 255 characters are remembered, 4,096 of them."""
+    for memo in (address._KNOWN, reference._PIECES):
+        memo.clear()
+    longest = "a" * 251 + ".com"
+    ImageReference.parse(f"{longest}/x")
+    ImageReference.parse(f"{longest[1:]}.org/x")
+    assert list(address._KNOWN) == list(reference._PIECES) == [longest]
+    for number in range(4095):
+        ImageReference.parse(f"{number}.com/x")
+    assert len(address._KNOWN) == len(reference._PIECES) == 4096
+    ImageReference.parse("last.com/x")
+    assert list(address._KNOWN) == list(reference._PIECES) == ["last.com"]
+
+
+def test_the_memory_of_matches_is_bounded() -> None:
+    """R14: a whitelist remembers 4,096 addresses to 255 characters, and what matches them."""
+    whitelist = Whitelist("*.com")
+    longest = RegistryAddress("a" * 251 + ".com")
+    for host in (longest, RegistryAddress("a" * 252 + ".com")):
+        assert whitelist.permits(host, "x")
+    assert list(whitelist._found) == [str(longest)]
+    assert whitelist._paths_for(longest) is whitelist._found[str(longest)]
+    for number in range(4095):
+        assert whitelist.permits(RegistryAddress(f"{number}.com"), "x")
+    assert len(whitelist._found) == 4096
+    assert not whitelist.permits(RegistryAddress("last.org"), "x")
+    assert whitelist._found == {"last.org": ()}
+
+
+def test_what_is_remembered_is_not_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R20: a text, a first component and a host that were seen are looked up, nothing more."""
+    answer = resolve("quay.io/acme/api", EMPTY)
+
+    def fail(*arguments: object) -> None:
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr(address, "split_address", fail)
+    monkeypatch.setattr(reference, "_learn", fail)
+    again = ImageReference.parse("quay.io/acme/web")
+    assert RegistryAddress.parse("quay.io") is answer.address
+    monkeypatch.setattr(RegistryAddress, "parse", fail)
+    assert resolve(again, EMPTY).address is answer.address
+    monkeypatch.setattr(ImageReference, "parse", fail)
+    assert resolve("quay.io/acme/api", EMPTY) == answer
+
+
+# --- addresses -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["x::1]", "[::1x", "::1]", "[::1"])
+def test_half_a_pair_of_brackets(host: str) -> None:
+    """R4: an IPv6 address has a bracket at each end."""
+    with pytest.raises(InvalidAddress):
+        RegistryAddress.parse(host)
+    with pytest.raises(InvalidAddress):
+        RegistryAddress(host)
+    with pytest.raises(InvalidReference):
+        ImageReference.parse(f"{host}/x")
+
+
+@pytest.mark.parametrize(
+    ("typed", "canonical"),
+    [
+        ("[1:2:3:4:5:6:7:0]", "[1:2:3:4:5:6:7:0]"),
+        ("[0:2:3:4:5:6:7:8]", "[0:2:3:4:5:6:7:8]"),
+        ("[1:2:3:4:5:6:0:0]", "[1:2:3:4:5:6::]"),
+        ("[0:0:3:4:5:6:7:8]", "[::3:4:5:6:7:8]"),
+        ("[1:0:0:4:5:0:0:8]", "[1::4:5:0:0:8]"),
+        ("[0:0:3:4:0:0:0:8]", "[0:0:3:4::8]"),
+        ("[::]", "[::]"),
+    ],
+)
+def test_which_zero_groups_are_left_out(typed: str, canonical: str) -> None:
+    """R3: of the runs of two zero groups or more the longest, and of those the first."""
+    assert str(RegistryAddress.parse(typed)) == canonical
+
+
 # --- words -----------------------------------------------------------------------------------
 
 
@@ -75,12 +162,71 @@ def test_a_reference_is_made_by_parse() -> None:
 
 
 def test_parts_that_would_be_others() -> None:
-    """R1: parts that would be read as others are refused, at the first component."""
+    """R1: parts that would be read as others are refused, and the first of them is named."""
     with pytest.raises(InvalidReference) as caught:
         ImageReference.from_parts("quay.io/acme/api", tag="1.2")
     error = caught.value
-    assert (error.text, error.span, error.rule) == ("quay.io/acme/api:1.2", (0, 7), "path")
-    assert error.problem == "read as one text, its parts are not those given (R1)"
+    assert (error.text, error.span, error.rule) == ("quay.io/acme/api:1.2", (0, 20), "path")
+    assert error.problem == "as one text, its registry is read as 'quay.io' (R1)"
+
+
+def test_the_words_of_refusals() -> None:
+    """R11, R14, R20: what is refused is told in these words."""
+    with pytest.raises(InvalidEnvironment, match=r"^an environment's name is not empty$"):
+        Environment("")
+    with pytest.raises(InvalidSettings) as caught:
+        DefaultRegistry(RegistryAddress.DOCKER_HUB, "Acme")
+    assert (caught.value.text, caught.value.rule) == ("docker.io/Acme", "uppercase")
+    with pytest.raises(InvalidSettings) as caught:
+        Whitelist([])
+    assert caught.value.problem == "no entry is left of it; None says that nothing is restricted"
+    entries: Any = ["quay.io", b"ghcr.io"]
+    with pytest.raises(TypeError) as refused:
+        Whitelist(entries)
+    assert str(refused.value) == "registry.whitelist, entry 2: an entry is a str, not bytes"
+
+
+@pytest.mark.parametrize(
+    ("read", "words"),
+    [
+        (RegistryAddress.parse, "a registry address is a str, not int"),
+        (DefaultRegistry.parse, "a default registry is a str, not int"),
+        (
+            DefaultRegistry,
+            "it takes a RegistryAddress and a str, not int and NoneType; parse() takes text",
+        ),
+        (
+            lambda five: DefaultRegistry(RegistryAddress.DOCKER_HUB, five),
+            "it takes a RegistryAddress and a str, not RegistryAddress and int; parse() takes text",
+        ),
+        (
+            lambda five: Settings(official_namespace=five),
+            "official_namespace is a str, not int",
+        ),
+    ],
+)
+def test_the_words_for_another_type(read: Callable[[Any], object], words: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        read(5)
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize(
+    ("entries", "text", "position"),
+    [
+        ("robot:hun,hunter2@quay.io", "***@quay.io", 1),
+        ("ghcr.io, robot:a,b,c@quay.io/x, docker.io", "***@quay.io/x", 2),
+        ("ghcr.io,, https://robot:a,b@quay.io, x", "***@quay.io", 3),
+        (["ghcr.io", "robot:a,b@quay.io"], "***@quay.io", 2),
+        ("ghcr.io, ci:a@quay.io, robot:a@quay.io", "***@quay.io", 2),
+        ("ghcr.io, acme/team, quay.io", "acme/team", 2),
+    ],
+)
+def test_a_comma_in_user_information(entries: str | list[str], text: str, position: int) -> None:
+    """R14, R20: of a refused entry all user information goes, and nothing but it."""
+    with pytest.raises(InvalidSettings) as caught:
+        Whitelist(entries)
+    assert (caught.value.text, caught.value.entry) == (text, position)
 
 
 def test_what_an_answer_explains() -> None:
@@ -141,6 +287,13 @@ def test_the_table_of_an_answer() -> None:
     )
 
 
+@pytest.mark.parametrize("rest", ["", ":1", f"@sha256:{'0' * 64}", f":1@sha256:{'0' * 64}"])
+def test_what_familiar_text_keeps(rest: str) -> None:
+    """R1: where no shorter text reads the same, tag and digest stay with the longer one."""
+    for name in ("docker.io/localhost/db", "docker.io/a.b/c", "ubuntu", "quay.io/x"):
+        assert ImageReference.parse(name + rest).familiar() == name + rest
+
+
 # --- values ----------------------------------------------------------------------------------
 
 
@@ -158,3 +311,4 @@ def test_hashes_tell_values_apart() -> None:
     texts = [f"quay.io/x:{number}" for number in range(100)]
     assert len({hash(ImageReference.parse(text)) for text in texts}) > 90
     assert len({hash(resolve(text, EMPTY)) for text in texts}) > 90
+    assert len({hash(RegistryAddress("quay.io", port)) for port in range(1, 101)}) > 90

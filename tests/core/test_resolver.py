@@ -301,7 +301,7 @@ def test_reasons_by_the_rules(
     assert answer.environment == environment.name
     if on_host and settings.host_images is HostImages.TRUST:
         reason, registry = Reason.ALREADY_ON_HOST, None
-    elif not settings.whitelist.allows(image):
+    elif not settings.whitelist.permits(address, image.repository):
         reason, registry = Reason.NOT_WHITELISTED, None
     elif not added:
         reason, registry = Reason.ANONYMOUS, None

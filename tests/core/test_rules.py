@@ -12,7 +12,7 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 EXAMPLES = [*range(1, 21), 22, 24]
-PROPERTIES = [1, 2, 3, 4, 5, 6, 8, 13, 14, 15, 17, 18, 19, 20, 24]
+PROPERTIES = EXAMPLES
 LAST = 24
 QUOTED = re.compile(r"R\d+(?:, R\d+)*(?=: )")
 Function = ast.FunctionDef | ast.AsyncFunctionDef

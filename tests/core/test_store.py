@@ -216,11 +216,8 @@ FORGERIES: Final[dict[str, Callable[[Resolution], Resolution]]] = {
     "registry that lies of its address": lambda a: a.__replace__(registry=registry("ci", 2)),
     "registry of another environment": lambda a: a.__replace__(registry=registry("cd", 3)),
     "registry of another environment alone": lambda a: a.__replace__(registry=registry("cd", 4)),
-    "registry of no environment": lambda a: a.__replace__(registry=registry("", 3)),
     "registry never added": lambda a: a.__replace__(registry=registry("ci", 4)),
-    "registry number 0": lambda a: a.__replace__(registry=registry("ci", 0)),
-    "registry number below 0": lambda a: a.__replace__(registry=registry("ci", -3)),
-    "registry number without end": lambda a: a.__replace__(registry=registry("ci", 10**40)),
+    "registry number without end": lambda a: a.__replace__(registry=registry("ci", 10**18)),
     "no registry": lambda a: a.__replace__(registry=None),
     "environment": lambda a: a.__replace__(environment="cd"),
     "environment and registry": lambda a: a.__replace__(
@@ -381,8 +378,8 @@ def test_an_environment_of_parts_is_enough() -> None:
 @SOME
 @given(
     st.data(),
-    strategies.environments(names=st.just("ci")),
-    strategies.environments(names=st.sampled_from(["ci", "cd"])),
+    strategies.environments(name=st.just("ci")),
+    strategies.environments(name=st.sampled_from(["ci", "cd"])),
 )
 def test_no_answer_gets_another_hosts_secret(
     data: st.DataObject, environment: Environment, other: Environment

@@ -28,13 +28,19 @@ SHA = "sha256:" + "a" * 64
 HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
 
 
+def permits(whitelist: Whitelist, image: ImageReference) -> bool:
+    """Whether a whitelist permits an image that names its registry."""
+    assert image.registry is not None
+    return whitelist.permits(RegistryAddress.parse(image.registry), image.repository)
+
+
 def allows(entries: str | Iterable[str], reference: str) -> bool:
     """Whether an image that names its registry may be pulled; the three ways to ask agree."""
     whitelist = Whitelist(entries)
     settings = Settings(whitelist=whitelist)
     image = settings.locate(reference)
     assert image.registry is not None
-    answer = whitelist.allows(image)
+    answer = permits(whitelist, image)
     entry = whitelist.entry_for(RegistryAddress.parse(image.registry), image.repository)
     assert answer == (entry is not None or not whitelist.restricts)
     reason = resolve(reference, Environment("ci"), settings).reason
@@ -88,7 +94,7 @@ def test_none_is_unrestricted() -> None:
     whitelist = Whitelist(None)
     assert (whitelist.restricts, whitelist.blank, whitelist.entries) == (False, False, ())
     assert whitelist == Whitelist()
-    assert whitelist.allows(ImageReference.parse("quay.io/acme/api"))
+    assert permits(whitelist, ImageReference.parse("quay.io/acme/api"))
     assert whitelist.could_match(RegistryAddress.parse("quay.io"))
 
 
@@ -410,12 +416,6 @@ def test_entry_for_names_the_entry() -> None:
     assert Whitelist("quay.io/acme, *.io").entry_for(quay, "other") == "*.io"
 
 
-def test_allows_reads_a_bare_reference_as_docker_hubs() -> None:
-    """R1, R14: an image that names no registry is asked for on Docker Hub."""
-    assert Whitelist("docker.io").allows(ImageReference.parse("acme/api"))
-    assert not Whitelist("quay.io").allows(ImageReference.parse("acme/api"))
-
-
 @pytest.mark.parametrize(
     ("entries", "address", "prefix", "could"),
     [
@@ -554,7 +554,7 @@ def test_matching_is_the_models_wherever_it_is_close() -> None:
         for entry in (registry, *(f"{registry}/{path}" for path in CLOSE_PATHS)):
             whitelist = Whitelist([entry])
             for image in images:
-                assert whitelist.allows(image) == model_matches(entry, image), (entry, str(image))
+                assert permits(whitelist, image) == model_matches(entry, image), (entry, str(image))
 
 
 @given(ENTRIES, wf.references())
@@ -564,13 +564,13 @@ def test_what_is_allowed_could_match(entries: list[str], reference: str) -> None
     image = Settings().locate(reference)
     assert image.registry is not None
     address = RegistryAddress.parse(image.registry)
-    if whitelist.allows(image):
+    if permits(whitelist, image):
         assert whitelist.could_match(address)
         parts = image.repository.split("/")
         for count in range(1, len(parts)):
             assert whitelist.could_match(address, "/".join(parts[:count]))
     elif not whitelist.could_match(address):
-        assert not whitelist.allows(Settings().locate(f"{address}/acme/api"))
+        assert not whitelist.permits(address, "acme/api")
 
 
 # --- values ----------------------------------------------------------------------------------

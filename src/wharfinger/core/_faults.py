@@ -137,7 +137,7 @@ def setting_error(
     named = (
         f"{address_repair(head) or head}{slash}{path.partition('@')[0].partition(':')[0].lower()}"
     )
-    home = f"docker.io/{named}" if whitelist and slash else f"{head}:443{slash}{path}"
+    home = f"{_grammar.HUB}/{named}" if whitelist and slash else f"{head}:443{slash}{path}"
     # Behind user information that was only taken for it, a word is no host.
     guesses = [home, cleaned.lower()] if safe == text else []
     repair = _first(valid, named, *guesses) if head else None

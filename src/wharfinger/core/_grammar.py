@@ -22,6 +22,8 @@ __all__ = [
     "DIGEST_TEXT",
     "HEX_DIGITS",
     "HOST_NAME",
+    "HUB",
+    "LIBRARY",
     "MAX_PATH",
     "PATH",
     "REMOTE",
@@ -44,6 +46,12 @@ REMOTE: Final = re.compile(rf"({PATH_TEXT})(?::({TAG_TEXT}))?+(?:@({DIGEST_TEXT}
 
 HEX_DIGITS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 """The digest algorithms, and how many hexadecimal digits each has."""
+
+HUB: Final = "docker.io"
+"""Docker Hub's canonical host."""
+
+LIBRARY: Final = "library/"
+"""What Docker Hub's one-word names stand below."""
 
 MAX_PATH: Final = 255
 """The length a path may have, ``library/`` included; the host is not counted."""

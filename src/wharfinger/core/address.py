@@ -6,7 +6,7 @@ from functools import total_ordering
 from typing import TYPE_CHECKING, ClassVar, Final, final
 
 from wharfinger.core import _grammar
-from wharfinger.core.errors import InvalidAddress
+from wharfinger.core.errors import InvalidAddress, plain
 
 if TYPE_CHECKING:
     from typing import Self, TypedDict, Unpack
@@ -20,9 +20,8 @@ __all__ = ["RegistryAddress"]
 
 HTTPS: Final = 443
 _MAX_PORT: Final = 65535
-_HUB: Final = "docker.io"
 _HUB_NAMES: Final = frozenset(
-    {_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
+    {_grammar.HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
 )
 _GROUPS: Final = 8
 _GROUP_DIGITS: Final = 4
@@ -69,6 +68,11 @@ class RegistryAddress:
     _text: str
 
     def __init__(self, host: str, port: int = HTTPS) -> None:
+        if not isinstance(host, str) or type(port) is not int:
+            given = f"{type(host).__name__} and {type(port).__name__}"
+            del host, port  # they may hold user information
+            msg = f"an address has a str for a host and an int for a port, not {given}"
+            raise TypeError(msg)
         canonical = _canonical_host(host)
         if canonical is None or not 1 <= port <= _MAX_PORT:
             error = _error(host if canonical is None else f"{host}:{port}")
@@ -99,9 +103,14 @@ class RegistryAddress:
             >>> str(RegistryAddress.parse("registry"))
             'registry:443'
         """
-        if not isinstance(text, str):
-            msg = f"a registry address is a str, not {type(text).__name__}"
-            raise TypeError(msg)
+        if type(text) is not str:
+            exact = plain(text)
+            if exact is None:
+                given = type(text).__name__
+                del text  # it may hold user information
+                msg = f"a registry address is a str, not {given}"
+                raise TypeError(msg)
+            text = exact
         address = read_address(text)
         if address is None:
             error = _error(text)
@@ -134,7 +143,7 @@ class RegistryAddress:
 
     def _fill(self, host: str, port: int) -> None:
         """Write the parts; the host is canonical but for Docker Hub's names (R2)."""
-        host = _HUB if port == HTTPS and host in _HUB_NAMES else host
+        host = _grammar.HUB if port == HTTPS and host in _HUB_NAMES else host
         # A one-label host keeps its port: without, R1 would read it as a path (R3).
         bare = port == HTTPS and _grammar.is_registry(host)
         last = host.rpartition(".")[2]
@@ -142,7 +151,7 @@ class RegistryAddress:
         self._host = host
         self._port = port
         self._text = host if bare else f"{host}:{port}"
-        self._is_docker_hub = self._text == _HUB
+        self._is_docker_hub = self._text == _grammar.HUB
         self._is_ip = is_number or host.startswith("[")
 
     def __replace__(self, **changes: Unpack[_Parts]) -> RegistryAddress:
@@ -280,4 +289,4 @@ def _error(text: str) -> InvalidAddress:
     return address_error(text)
 
 
-RegistryAddress.DOCKER_HUB = RegistryAddress(_HUB)
+RegistryAddress.DOCKER_HUB = RegistryAddress(_grammar.HUB)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, NoReturn, final
 
-from wharfinger.core.errors import InvalidCredential
+from wharfinger.core.errors import InvalidCredential, member, plain
 
 if TYPE_CHECKING:
     from typing import Self
@@ -42,10 +42,13 @@ class Secret:
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # a hash of a secret would be a way to guess it
 
     def __init__(self, text: str) -> None:
-        if not isinstance(text, str):
-            msg = f"a secret is a str, not {type(text).__name__}"
+        exact = plain(text)
+        if exact is None:
+            given = type(text).__name__
+            del text  # a password in bytes, perhaps
+            msg = f"a secret is a str, not {given}"
             raise TypeError(msg)
-        object.__setattr__(self, "_text", text)
+        object.__setattr__(self, "_text", exact)
 
     def reveal(self) -> str:
         """Return the secret itself. Call it where the secret is used, and keep no copy.
@@ -146,12 +149,13 @@ kind=CredentialKind.PASSWORD)
             del secret  # it must not stay in this frame
             msg = "a credential's secret is a Secret: Secret(text)"
             raise TypeError(msg)
-        if kind not in CredentialKind._value2member_map_:
+        known = member(CredentialKind, kind)
+        if known is None:
             raise InvalidCredential("kind", f"it is one of {', '.join(CredentialKind)}")
         object.__setattr__(self, "username", username)
         object.__setattr__(self, "secret", secret)
         object.__setattr__(self, "email", email)
-        object.__setattr__(self, "kind", CredentialKind(kind))
+        object.__setattr__(self, "kind", known)
 
     def check(self) -> Self:
         """Refuse a credential that no registry can take; every store calls it (R9, R22).
@@ -199,11 +203,14 @@ def _refusal(how: str) -> TypeError:
     return TypeError(f"a Secret is not {how}; reveal() gives its text")
 
 
-def check_username(username: str) -> None:
+def check_username(username: str) -> str:
     """Refuse a username that no registry can take (R9).
 
     Args:
         username: The username.
+
+    Returns:
+        The username, as a plain str.
 
     Raises:
         InvalidCredential: When it is empty, or has a colon or what can't be printed.
@@ -219,6 +226,7 @@ def check_username(username: str) -> None:
     # Usernames are shown: what can't be printed could steer a terminal.
     if not username.isprintable():
         raise InvalidCredential("username", "it has a character that can't be printed")
+    return str.__str__(username)
 
 
 def _secret_problem(username: str, secret: Secret) -> str | None:

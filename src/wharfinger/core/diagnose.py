@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wharfinger.core._grammar import HUB
 from wharfinger.core.address import RegistryAddress
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _whitelist(settings: Settings) -> Iterator[Diagnostic]:
         )
     for entry in whitelist.entries:
         registry, slash, path = entry.partition("/")
-        if registry == "docker.io" and slash and "/" not in path and path != "library":
+        if registry == HUB and slash and "/" not in path and path != "library":
             yield Diagnostic(
                 "whitelist-official-image",
                 "R14",

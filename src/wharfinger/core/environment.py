@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from wharfinger.core.address import RegistryAddress
 from wharfinger.core.credential import check_username
@@ -14,17 +14,21 @@ from wharfinger.core.errors import (
     InvalidAddress,
     InvalidEnvironment,
     RegistryNotFound,
+    member,
     nearest,
 )
-from wharfinger.core.registry import Registry, RegistryState
+from wharfinger.core.registry import (
+    MAX_SEQUENCE,
+    Registry,
+    RegistryState,
+    check_name,
+    check_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["Environment", "Orchestration"]
-
-_MAX_NAME: Final = 255
-_MAX_DIGITS: Final = 19  # those of a 64-bit integer, which is what databases count with
 
 
 class Orchestration(StrEnum):
@@ -85,22 +89,31 @@ class Environment:
         additions: int | None = None,
     ) -> None:
         ordered = tuple(registries)
-        check_name(name)
+        name = check_name(name)
+        known = member(Orchestration, orchestration)
+        if known is None:
+            given = str(orchestration)[:40]
+            msg = f"an orchestration is one of {', '.join(Orchestration)}, not {given!a}"
+            raise InvalidEnvironment(msg)
         last = 0
         for registry in ordered:
+            if not isinstance(registry, Registry):
+                msg = f"an environment's registries are Registry, not {type(registry).__name__}"
+                raise TypeError(msg)
             if registry.environment != name:
                 msg = f"registry {registry.id} is not of environment {name!r}"
                 raise InvalidEnvironment(msg)
             if registry.sequence <= last:
                 msg = f"registry {registry.id} does not follow {name}/{last} (R5)"
                 raise InvalidEnvironment(msg)
-            check_username(registry.username)
             last = registry.sequence
+        if additions:
+            check_number(additions)
         if additions is not None and additions < last:
             msg = f"{additions} additions are fewer than the last registry's number, {last}"
             raise InvalidEnvironment(msg)
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "orchestration", Orchestration(orchestration))
+        object.__setattr__(self, "orchestration", known)
         object.__setattr__(self, "registries", ordered)
         object.__setattr__(self, "additions", last if additions is None else additions)
         object.__setattr__(self, "_in_force", None)
@@ -129,8 +142,8 @@ class Environment:
         if not isinstance(address, RegistryAddress):
             try:
                 address = RegistryAddress.parse(address)
-            except InvalidAddress as error:
-                address = error.text
+            except (InvalidAddress, TypeError):
+                del address  # user information must not stay in this frame
                 raise
         return (self._in_force or self._index()).get(address._text)
 
@@ -198,8 +211,8 @@ class Environment:
                 username=username,
                 added_by=added_by,
             )
-        except InvalidAddress as error:
-            address = error.text
+        except (InvalidAddress, TypeError):
+            del address  # user information must not stay in this frame
             raise
         return self._with((*self.registries, registry), sequence)
 
@@ -353,32 +366,14 @@ def sequence_of(name: str, registry_id: str) -> int:
     Returns:
         The sequence, or 0 where this is no id of that environment.
     """
+    if not isinstance(registry_id, str):
+        msg = f"a registry's id is a str, not {type(registry_id).__name__}"
+        raise TypeError(msg)
     environment, _, digits = registry_id.rpartition("/")
     canonical = (
-        digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS and digits[0] != "0"
+        digits.isascii()
+        and digits.isdigit()
+        and len(digits) <= len(str(MAX_SEQUENCE))
+        and digits[0] != "0"
     )
     return int(digits) if canonical and environment == name else 0
-
-
-def check_name(name: str) -> None:
-    """Refuse what is no environment's name.
-
-    Args:
-        name: The name.
-
-    Raises:
-        InvalidEnvironment: When it is empty, longer than 255 characters, has a blank at an end or
-            a character that can't be printed.
-    """
-    if not isinstance(name, str):
-        msg = f"an environment's name is a str, not {type(name).__name__}"
-        raise TypeError(msg)
-    if not name:
-        msg = "an environment's name is not empty"
-        raise InvalidEnvironment(msg)
-    if len(name) > _MAX_NAME:
-        msg = f"an environment's name has at most {_MAX_NAME} characters, and this has {len(name)}"
-        raise InvalidEnvironment(msg)
-    if name != name.strip() or not name.isprintable():
-        msg = f"an environment's name is printable, without blanks around it: {name!a}"
-        raise InvalidEnvironment(msg)

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from enum import StrEnum
+    from typing import TypeVar
 
     from wharfinger.core.resolver import Resolution
+
+    _Word = TypeVar("_Word", bound=StrEnum)
 
 __all__ = [
     "EnvironmentExists",
@@ -134,7 +138,7 @@ class InvalidSettings(MalformedInput):
         rule: As for :class:`MalformedInput`.
         problem: As for :class:`MalformedInput`.
         repair: As for :class:`MalformedInput`.
-        setting: The page's name of the setting, ``"registry.whitelist"`` for one.
+        setting: The setting's name, the page's where it has one: ``"registry.whitelist"``.
         entry: The position of the whitelist entry at fault, counted from 1; else None.
 
     Attributes:
@@ -159,8 +163,8 @@ class InvalidSettings(MalformedInput):
         span: tuple[int, int],
         rule: str,
         problem: str,
-        repair: str | None = None,
-        setting: str = "registry.default",
+        repair: str | None,
+        setting: str,
         entry: int | None = None,
     ) -> None:
         super().__init__(text, span, rule, problem, repair)
@@ -298,14 +302,16 @@ class RegistryNotFound(WharfingerError, LookupError):
     """No such registry in this environment.
 
     Args:
-        registry: The id that was looked for, or what stood in its place.
+        registry: The id that was looked for; empty where an answer names none.
         environment: The name of the environment it was looked for in.
         nearest: The id most like it, if there is one.
+        problem: What is wrong where it is not just the id, as a clause for people.
 
     Attributes:
         registry: As given.
         environment: As given.
         nearest: As given.
+        problem: As given.
 
     Example:
         >>> from wharfinger import Environment
@@ -319,14 +325,24 @@ class RegistryNotFound(WharfingerError, LookupError):
     registry: str
     environment: str
     nearest: str | None
+    problem: str | None
 
-    def __init__(self, registry: str, environment: str, nearest: str | None = None) -> None:
-        super().__init__(registry, environment, nearest)
+    def __init__(
+        self,
+        registry: str,
+        environment: str,
+        nearest: str | None = None,
+        problem: str | None = None,
+    ) -> None:
+        super().__init__(registry, environment, nearest, problem)
         self.registry = registry
         self.environment = environment
         self.nearest = nearest
+        self.problem = problem
 
     def __str__(self) -> str:
+        if self.problem is not None:
+            return self.problem
         message = f"no registry {_short(self.registry)} in environment {_short(self.environment)}"
         return message + _nearest_clause(self.nearest)
 
@@ -392,6 +408,34 @@ class EnvironmentExists(WharfingerError, ValueError):
 
     def __str__(self) -> str:
         return f"environment {_short(self.name)} is there already"
+
+
+def plain(text: object) -> str | None:
+    """Return a text of a subclass of str as a str, which hashes and compares as it reads.
+
+    Args:
+        text: What was given.
+
+    Returns:
+        The text; None where it is none, for the caller to forget it and raise a TypeError.
+    """
+    return str.__str__(text) if isinstance(text, str) else None
+
+
+def member(kind: type[_Word], word: str) -> _Word | None:
+    """Return the member of an enumeration that a word names.
+
+    Args:
+        kind: The enumeration.
+        word: The member itself, or its value.
+
+    Returns:
+        The member, or None, for the caller to raise an error of its own.
+    """
+    try:
+        return kind(word)
+    except ValueError:
+        return None
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:

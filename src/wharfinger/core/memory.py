@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING
 
 from wharfinger.core.address import RegistryAddress
 from wharfinger.core.credential import Credential, check_credential
-from wharfinger.core.environment import (
-    Environment,
-    Orchestration,
-    check_name,
-    sequence_of,
-    snapshot,
-)
+from wharfinger.core.environment import Environment, Orchestration, sequence_of, snapshot
 from wharfinger.core.errors import (
     EnvironmentExists,
     EnvironmentNotFound,
@@ -21,11 +15,13 @@ from wharfinger.core.errors import (
     RegistryNotFound,
     nearest,
 )
-from wharfinger.core.registry import Registry, RegistryState
+from wharfinger.core.registry import Registry, RegistryState, check_name
 from wharfinger.core.settings import Settings
 from wharfinger.core.store import deliverable, entitled
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from wharfinger.core.resolver import Resolution
 
 __all__ = ["MemoryStore"]
@@ -60,13 +56,13 @@ class MemoryStore:
         """Create an environment. See :meth:`wharfinger.CredentialStore.create`."""
         made = Environment(environment, orchestration)
         with self._lock:
-            if environment in self._tenants:
-                raise EnvironmentExists(environment)
-            self._tenants[environment] = _Tenant(made)
+            if made.name in self._tenants:
+                raise EnvironmentExists(made.name)
+            self._tenants[made.name] = _Tenant(made)
             return made
 
     def destroy(self, environment: str) -> None:
-        """Destroy an environment. See :meth:`wharfinger.CredentialStore.destroy`."""
+        """Destroy an environment, its count too. See :meth:`wharfinger.CredentialStore.destroy`."""
         with self._lock:
             self._tenant(environment)
             del self._tenants[environment]
@@ -95,26 +91,26 @@ class MemoryStore:
         except TypeError:
             del credential  # somebody's password, perhaps
             raise
-        check_name(environment)
+        environment = check_name(environment)
         if not isinstance(address, RegistryAddress):
             try:
                 address = RegistryAddress.parse(address)
-            except InvalidAddress as error:
-                address = error.text  # user information must not stay in this frame
+            except (InvalidAddress, TypeError):
+                del address  # user information must not stay in this frame
                 raise
         with self._lock:
-            tenant = self._tenants.get(environment)
-            if tenant is None:
-                tenant = self._tenants[environment] = _Tenant(Environment(environment))
-            tenant.additions += 1
+            tenant = self._tenants.get(environment) or _Tenant(Environment(environment))
             registry = Registry(
                 environment=environment,
-                sequence=tenant.additions,
+                sequence=tenant.additions + 1,
                 address=address,
                 username=credential.username,
                 added_by=added_by,
             )
+            # Nothing can fail any more.
+            tenant.additions += 1
             tenant.put(registry, credential)
+            self._tenants[environment] = tenant
             return registry
 
     def update(self, environment: str, registry_id: str, credential: Credential) -> Registry:
@@ -183,10 +179,16 @@ class MemoryStore:
             return registry
 
     def _tenant(self, name: str) -> _Tenant:
+        if not isinstance(name, str):
+            msg = f"an environment's name is a str, not {type(name).__name__}"
+            raise TypeError(msg)
         try:
             return self._tenants[name]
         except KeyError:
             raise EnvironmentNotFound(name, nearest(name, self._tenants)) from None
+
+    def __copy__(self) -> Self:
+        return self
 
     def __repr__(self) -> str:
         with self._lock:

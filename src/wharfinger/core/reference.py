@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from wharfinger.core import _grammar
 from wharfinger.core.address import read_address
-from wharfinger.core.errors import InvalidReference
+from wharfinger.core.errors import InvalidReference, plain
 
 if TYPE_CHECKING:
     from typing import Self, TypedDict, Unpack
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageReference"]
 
-_HUB: Final = "docker.io"
-_LIBRARY: Final = "library/"
 # The names the canonical grammar itself folds; R2's others are folded by addresses, not here.
-_QUALIFIED_HUB: Final = frozenset({_HUB, "index.docker.io"})
+_QUALIFIED_HUB: Final = frozenset({_grammar.HUB, "index.docker.io"})
 # No shorter path can be too long or an image id.
 _SHORTEST_REFUSED: Final = 64
 
@@ -77,7 +75,13 @@ class ImageReference:
             True
         """
         if type(text) is not str:
-            text = _plain(text)
+            exact = plain(text)
+            if exact is None:
+                given = type(text).__name__
+                del text  # it may hold user information
+                msg = f"an image reference is a str, not {given}"
+                raise TypeError(msg)
+            text = exact
         reference = read_reference(text)
         if reference is None:
             error = _error(text)
@@ -119,18 +123,16 @@ class ImageReference:
             text = repository = error.text
             registry = tag = digest = None
             raise
-        if (made.registry, made.repository, made.tag, made.digest) != (
-            registry,
-            repository,
-            tag,
-            digest,
-        ):
-            raise InvalidReference(
-                text,
-                (0, len(text.partition("/")[0])),
-                "path",
-                "read as one text, its parts are not those given (R1)",
-            )
+        wanted = {
+            "registry": registry,
+            "repository": repository,
+            "tag": tag,
+            "digest": digest,
+        }
+        for name, part in wanted.items():
+            if getattr(made, name) != part:
+                problem = f"as one text, its {name} is read as {getattr(made, name)!r} (R1)"
+                raise InvalidReference(text, (0, len(text)), "path", problem)
         return made
 
     @property
@@ -166,10 +168,10 @@ class ImageReference:
             >>> str(ImageReference.parse("ubuntu:24.04").qualified())
             'docker.io/library/ubuntu:24.04'
         """
-        registry = self._registry or _HUB
+        registry = self._registry or _grammar.HUB
         if registry in _QUALIFIED_HUB:
-            registry = _HUB
-        prefix = _LIBRARY if _implies_library(registry, self._repository) else ""
+            registry = _grammar.HUB
+        prefix = _grammar.LIBRARY if _implies_library(registry, self._repository) else ""
         return moved(self, registry, prefix)
 
     def familiar(self) -> str:
@@ -186,15 +188,15 @@ class ImageReference:
         """
         qualified = self.qualified()
         path = qualified._repository
-        name = path.removeprefix(_LIBRARY)
+        name = path.removeprefix(_grammar.LIBRARY)
         paths = [path] if "/" in name else [name, path]
-        if qualified._registry == _HUB:
+        if qualified._registry == _grammar.HUB:
             for short in paths:
                 text = _join(None, short, self._tag, self._digest)
                 read = read_reference(text)
                 if read is not None and (read._registry, read._repository) == (None, short):
                     return text
-            return _join(_HUB, paths[0], self._tag, self._digest)
+            return _join(_grammar.HUB, paths[0], self._tag, self._digest)
         return qualified._text
 
     def __replace__(self, **changes: Unpack[_Parts]) -> ImageReference:
@@ -326,7 +328,7 @@ def _learn(piece: str) -> bool | None:
 def _is_refused(text: str, registry: str | None, path: str) -> bool:
     """Whether a long path is too long, or the whole text is an image id."""
     # Docker Hub's one-word names have their 'library/' counted, as the canonical grammar does.
-    implied = len(_LIBRARY) if _implies_library(registry, path) else 0
+    implied = len(_grammar.LIBRARY) if _implies_library(registry, path) else 0
     too_long = len(path) + implied > _grammar.MAX_PATH
     return too_long or _grammar.is_image_id(text)
 
@@ -339,14 +341,6 @@ def _join(registry: str | None, repository: str, tag: str | None, digest: str | 
     text = repository if registry is None else f"{registry}/{repository}"
     text = text if tag is None else f"{text}:{tag}"
     return text if digest is None else f"{text}@{digest}"
-
-
-def _plain(text: object) -> str:
-    """A str of a subclass as a str; a TypeError for anything else."""
-    if not isinstance(text, str):
-        msg = f"an image reference is a str, not {type(text).__name__}"
-        raise TypeError(msg)
-    return str.__str__(text)
 
 
 def _error(text: str) -> InvalidReference:

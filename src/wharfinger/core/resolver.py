@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
 from wharfinger.core.environment import Environment
@@ -288,6 +289,17 @@ class Resolution:
             told = "not looked for"
         return [("environment", self._environment), ("image", str(self._image)), ("registry", told)]
 
+    def _fields(self) -> _Fields:
+        return {
+            "environment": self._environment,
+            "reference": self._reference,
+            "image": self._image,
+            "address": self._address,
+            "reason": self._reason,
+            "registry": self._registry,
+            "trace": self.trace,
+        }
+
     def _key(self) -> tuple[object, ...]:
         return (
             self._environment,
@@ -325,19 +337,10 @@ class Resolution:
         return f"<table><caption>{escape(head)}</caption><tbody>{cells}</tbody></table>"
 
     def __replace__(self, **changes: Unpack[_Fields]) -> Resolution:
-        fields: _Fields = {
-            "environment": self._environment,
-            "reference": self._reference,
-            "image": self._image,
-            "address": self._address,
-            "reason": self._reason,
-            "registry": self._registry,
-            "trace": self.trace,
-        }
-        return Resolution(**(fields | changes))
+        return Resolution(**(self._fields() | changes))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _restore, (*self._key(), self.trace)
+        return partial(Resolution, **self._fields()), ()
 
 
 def resolve(
@@ -377,19 +380,20 @@ def resolve(
     """
     if not isinstance(environment, Environment) or not isinstance(settings, Settings):
         given = f"{type(environment).__name__} and {type(settings).__name__}"
+        del image, environment, settings  # one of them may hold user information
         msg = f"resolve takes an Environment (store.environment(name)) and Settings, not {given}"
         raise TypeError(msg)
     if isinstance(image, ImageReference):
         reference = image
-    elif (seen := _SEEN.get(image)) is not None:
+    elif type(image) is str and (seen := _SEEN.get(image)) is not None:
         reference = seen
     else:
         try:
             reference = ImageReference.parse(image)
-        except InvalidReference as error:
-            image = error.text  # user information must not stay in this frame
+        except (InvalidReference, TypeError):
+            del image  # user information must not stay in this frame
             raise
-        _remember(image, reference)
+        _remember(reference._text, reference)
     located, address = canonical(settings, reference)
     registry = None
     if on_host and settings.host_images is _TRUST:
@@ -429,27 +433,6 @@ def _remember(text: str, reference: ImageReference) -> None:
         if len(_SEEN) >= _SEEN_ENTRIES:
             _SEEN.clear()
         _SEEN[text] = reference
-
-
-def _restore(
-    environment: str,
-    reference: ImageReference,
-    image: ImageReference,
-    address: RegistryAddress,
-    reason: Reason,
-    registry: Registry | None,
-    trace: tuple[Step, ...],
-) -> Resolution:
-    """Make a pickled answer again."""
-    return Resolution(
-        environment=environment,
-        reference=reference,
-        image=image,
-        address=address,
-        reason=reason,
-        registry=registry,
-        trace=trace,
-    )
 
 
 def _trace(answer: Resolution, settings: Settings, *, on_host: bool) -> tuple[Step, ...]:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from wharfinger.core import _grammar
 from wharfinger.core.address import RegistryAddress, known_address
-from wharfinger.core.errors import InvalidReference, InvalidSettings, nearest
+from wharfinger.core.errors import (
+    InvalidReference,
+    InvalidSettings,
+    member,
+    nearest,
+    plain,
+)
 from wharfinger.core.reference import ImageReference, moved
 from wharfinger.core.whitelist import Whitelist, is_path, read_location
 
@@ -25,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DefaultRegistry", "HostImages", "Settings"]
 
-_LIBRARY: Final = "library/"
 _PAGE_NAMES: Final = {
     "registry.default": "default_registry",
     "registry.whitelist": "whitelist",
@@ -44,7 +49,7 @@ class HostImages(StrEnum):
         return f"HostImages.{self.name}"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class DefaultRegistry:
     """Where references that name no registry are pulled from (R1, R11).
 
@@ -62,19 +67,23 @@ class DefaultRegistry:
         'hub-proxy'
     """
 
-    address: RegistryAddress = RegistryAddress.DOCKER_HUB
-    prefix: str | None = None
+    address: RegistryAddress
+    prefix: str | None
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.address, RegistryAddress):
-            given = type(self.address).__name__
-            msg = f"its address is a RegistryAddress, not {given}; DefaultRegistry.parse takes text"
+    def __init__(
+        self, address: RegistryAddress = RegistryAddress.DOCKER_HUB, prefix: str | None = None
+    ) -> None:
+        if not isinstance(address, RegistryAddress) or not isinstance(prefix, str | None):
+            given = f"{type(address).__name__} and {type(prefix).__name__}"
+            del address, prefix  # they may hold user information
+            msg = f"it takes a RegistryAddress and a str, not {given}; parse() takes text"
             raise TypeError(msg)
-        if not isinstance(self.prefix, str | None):
-            msg = f"its prefix is a str, not {type(self.prefix).__name__}"
-            raise TypeError(msg)
-        if self.prefix is not None and read_location(f"{self.address}/{self.prefix}") is None:
-            raise _error(str(self), "registry.default")
+        if prefix is not None and not is_path(prefix):
+            error = _error(f"{address}/{prefix}", "registry.default")
+            prefix = error.text
+            raise error
+        object.__setattr__(self, "address", address)
+        object.__setattr__(self, "prefix", plain(prefix))
 
     @classmethod
     def parse(cls, text: str) -> DefaultRegistry:
@@ -98,14 +107,17 @@ class DefaultRegistry:
             >>> DefaultRegistry.parse("Registry.Corp:5000")
             DefaultRegistry.parse('registry.corp:5000')
         """
-        if not isinstance(text, str):
-            msg = f"a default registry is a str, not {type(text).__name__}"
+        exact = plain(text)
+        if exact is None:
+            given = type(text).__name__
+            del text  # it may hold user information
+            msg = f"a default registry is a str, not {given}"
             raise TypeError(msg)
-        trimmed = text.strip()
+        trimmed = exact.strip()
         location = read_location(trimmed) if trimmed else (RegistryAddress.DOCKER_HUB, None)
         if location is None:
             error = _error(trimmed, "registry.default")
-            text = trimmed = error.text  # user information must not stay in this frame
+            text = exact = trimmed = error.text  # user information must not stay in this frame
             raise error
         return cls(*location)
 
@@ -153,18 +165,25 @@ class Settings:
         official_namespace: str | None = None,
         host_images: HostImages = HostImages.TRUST,
     ) -> None:
+        policy = member(HostImages, host_images)
+        if policy is None:
+            given, known = str(host_images), ", ".join(HostImages)
+            default_registry = whitelist = official_namespace = None
+            raise InvalidSettings(
+                given, (0, len(given)), "unknown", f"it is one of {known}", None, "host_images"
+            )
         try:
             namespace = _namespace(official_namespace)
             default = _default_registry(default_registry)
             allowed = whitelist if isinstance(whitelist, Whitelist) else Whitelist(whitelist)
-        except InvalidSettings:
+        except (InvalidSettings, TypeError):
             # What was refused may hold user information, which must not stay in this frame.
             default_registry = whitelist = official_namespace = None
             raise
         object.__setattr__(self, "default_registry", default)
         object.__setattr__(self, "whitelist", allowed)
         object.__setattr__(self, "official_namespace", namespace)
-        object.__setattr__(self, "host_images", HostImages(host_images))
+        object.__setattr__(self, "host_images", policy)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str | None]) -> Settings:
@@ -188,6 +207,7 @@ class Settings:
         fields: _Fields = {}
         for name in map(str, values):
             if name.casefold().startswith("registry.") and name not in _PAGE_NAMES:
+                values = {}  # user information must not stay in this frame
                 raise InvalidSettings(
                     name,
                     (len("registry."), len(name)),
@@ -200,7 +220,7 @@ class Settings:
         fields["whitelist"] = values.get("registry.whitelist")
         try:
             return cls(**fields)
-        except InvalidSettings:
+        except (InvalidSettings, TypeError):
             values, fields = {}, {}
             raise
 
@@ -232,7 +252,7 @@ class Settings:
             try:
                 image = ImageReference.parse(image)
             except InvalidReference as error:
-                image = error.text
+                image = error.text  # user information must not stay in this frame
                 raise
         return canonical(self, image)[0]
 
@@ -263,7 +283,7 @@ def canonical(
         if default.prefix is not None:
             prefix = f"{default.prefix}/{prefix}"
     if address._is_docker_hub and not prefix and "/" not in path:
-        prefix = _LIBRARY
+        prefix = _grammar.LIBRARY
     if len(prefix) + len(path) > _grammar.MAX_PATH:
         raise _too_long(settings, reference, address, len(prefix) + len(path))
     return moved(reference, address._text, prefix), address
@@ -276,7 +296,7 @@ def _default_registry(given: DefaultRegistry | RegistryAddress | str | None) -> 
         return DefaultRegistry(given)
     try:
         return DefaultRegistry.parse("" if given is None else given)
-    except InvalidSettings:
+    except (InvalidSettings, TypeError):
         given = None
         raise
 
@@ -284,13 +304,16 @@ def _default_registry(given: DefaultRegistry | RegistryAddress | str | None) -> 
 def _namespace(given: str | None) -> str | None:
     if given is None:
         return None
-    if not isinstance(given, str):
-        msg = f"official_namespace is a str, not {type(given).__name__}"
+    exact = plain(given)
+    if exact is None:
+        kind = type(given).__name__
+        del given  # it may hold user information
+        msg = f"official_namespace is a str, not {kind}"
         raise TypeError(msg)
-    namespace = given.strip()
+    namespace = exact.strip()
     if namespace and not is_path(namespace):
         error = _error(namespace, "official_namespace")
-        given = namespace = error.text
+        given = exact = namespace = error.text
         raise error
     return namespace or None
 

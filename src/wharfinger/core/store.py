@@ -175,7 +175,8 @@ class CredentialStore(Protocol):
             answer: What :func:`~wharfinger.resolve` said.
 
         Returns:
-            The credential; None only for an anonymous or already-on-host answer that still holds.
+            The credential. None for an anonymous answer that still holds: pull without one; and for
+            an already-on-host answer: run the image, and pull nothing (R16).
 
         Raises:
             PullDenied: When the answer is a denial.
@@ -225,8 +226,8 @@ def entitled(environment: Environment, answer: Resolution) -> Registry | None:
     """Say whose secret an answer may have: the decision behind ``CredentialStore.credential``.
 
     Args:
-        environment: The environment by the store's own records. The registries of the answer's
-            address, and the one of the id it names, are enough.
+        environment: The environment by the store's own records, with its true ``additions``. The
+            registries of the answer's address, and the one of the id it names, are enough.
         answer: What :func:`~wharfinger.resolve` said; perhaps long ago, perhaps tampered with.
 
     Returns:
@@ -273,10 +274,13 @@ def _check_question(environment: Environment, answer: Resolution) -> None:
         msg = f"a credential is asked for with a Resolution, not {type(answer).__name__}"
         raise TypeError(msg)
     answer.require()
+    if answer.environment != environment.name:
+        problem = f"the answer is for environment {answer.environment!a}, not {environment.name!a}"
+        raise RegistryNotFound(_claimed(answer), environment.name, problem=problem)
     named = answer.image.registry
-    same_host = named is not None and RegistryAddress.parse(named) == answer.address
-    if answer.environment != environment.name or not same_host:
-        raise RegistryNotFound(_claimed(answer), environment.name)
+    if named is None or RegistryAddress.parse(named) != answer.address:
+        problem = f"the answer's image, {answer.image}, is not at its address, {answer.address}"
+        raise RegistryNotFound(_claimed(answer), environment.name, problem=problem)
 
 
 def _find(environment: Environment, registry_id: str) -> Registry | None:
@@ -311,4 +315,4 @@ def deliverable(environment: Environment, settings: Settings | None = None) -> t
 
 
 def _claimed(answer: Resolution) -> str:
-    return "none" if answer.registry is None else answer.registry.id
+    return "" if answer.registry is None else answer.registry.id

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wharfinger.core import _grammar
 from wharfinger.core.address import (
     HTTPS,
     RegistryAddress,
-    known_address,
     read_address,
     split_address,
 )
-from wharfinger.core.errors import InvalidSettings
+from wharfinger.core.errors import InvalidSettings, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import TypedDict, Unpack
 
-    from wharfinger.core.reference import ImageReference
+    class _Parts(TypedDict, total=False):
+        entries: str | Iterable[str | RegistryAddress] | None
+
 
 __all__ = ["Whitelist"]
 
 _SETTING: Final = "registry.whitelist"
 _WILDCARD: Final = "*."
-_HUB: Final = "docker.io"
 _FOUND_ENTRIES: Final = 4096
 _FOUND_LENGTH: Final = 255
 
@@ -100,24 +101,8 @@ class Whitelist:
         """
         return bool(self.entries)
 
-    def allows(self, image: ImageReference) -> bool:
-        """Say whether a canonical image may be pulled (R15).
-
-        Args:
-            image: A canonical image, as :meth:`Settings.locate` returns it.
-
-        Returns:
-            True where nothing is restricted, or some entry matches.
-
-        Example:
-            >>> from wharfinger import Settings
-            >>> Whitelist("quay.io").allows(Settings().locate("ubuntu"))
-            False
-        """
-        return self.permits(known_address(image.registry or _HUB), image.repository)
-
     def permits(self, address: RegistryAddress, repository: str) -> bool:
-        """Say the same of a repository at an address.
+        """Say whether a canonical repository at an address may be pulled (R15).
 
         Args:
             address: The address of the registry.
@@ -130,13 +115,7 @@ class Whitelist:
             >>> Whitelist("quay.io").permits(RegistryAddress.parse("QUAY.io"), "acme/api")
             True
         """
-        if not self.entries:
-            return True
-        for paths in self._paths_for(address):
-            # Most entries are whole registries.
-            if "" in paths or _covering(paths, repository) is not None:
-                return True
-        return False
+        return not self.entries or self.entry_for(address, repository) is not None
 
     def entry_for(self, address: RegistryAddress, repository: str) -> str | None:
         """Find the entry that matches a repository.
@@ -217,7 +196,7 @@ class Whitelist:
     def __repr__(self) -> str:
         return f"Whitelist({str(self)!r})" if self.entries or self.blank else "Whitelist(None)"
 
-    def __replace__(self, **changes: str | Iterable[str | RegistryAddress] | None) -> Whitelist:
+    def __replace__(self, **changes: Unpack[_Parts]) -> Whitelist:
         try:
             return Whitelist(**changes) if changes else self
         except InvalidSettings:
@@ -230,7 +209,7 @@ class Whitelist:
 
 def _covering(paths: _Paths, repository: str) -> str | None:
     """The entry with the longest path that equals the repository or is continued by it."""
-    path = repository
+    path = repository if len(paths) > 1 or "" not in paths else ""
     while path:
         if path in paths:
             return paths[path]
@@ -269,23 +248,24 @@ def _read(
     entries: str | Iterable[str | RegistryAddress] | None,
 ) -> list[_Entry] | InvalidSettings | TypeError:
     """Every entry, or the error to raise for the first malformed one."""
-    given = entries.split(",") if isinstance(entries, str) else entries
+    given = entries.split(",") if isinstance(entries, str) else list(entries or ())
     read: list[_Entry] = []
-    for position, item in enumerate(() if given is None else given, start=1):
-        if not isinstance(item, str | RegistryAddress):
-            given = type(item).__name__
-            return TypeError(f"{_SETTING}, entry {position}: an entry is a str, not {given}")
-        text = str(item).strip()
+    for position, item in enumerate(given, start=1):
+        exact = str(item) if isinstance(item, RegistryAddress) else plain(item)
+        if exact is None:
+            kind = type(item).__name__
+            return TypeError(f"{_SETTING}, entry {position}: an entry is a str, not {kind}")
+        text = exact.strip()
         if not text:
             continue
         entry = _read_entry(text)
         if entry is None:
-            return _error(_whole(text, entries, position), position)
+            return _error(_whole(text, given[position - 1 :]), position)
         read.append(entry)
     if not read and not isinstance(entries, str | None):
         # A filter that matched nothing must not open the gate (R14).
         problem = "no entry is left of it; None says that nothing is restricted"
-        return InvalidSettings("", (0, 0), "empty", problem, setting=_SETTING)
+        return InvalidSettings("", (0, 0), "empty", problem, None, _SETTING)
     return read
 
 
@@ -323,13 +303,13 @@ def is_path(text: str) -> bool:
     return len(text) <= _grammar.MAX_PATH and _grammar.PATH.fullmatch(text) is not None
 
 
-def _whole(text: str, entries: object, position: int) -> str:
-    """A refused entry; where a comma cut user information in two, with the rest of that hidden."""
+def _whole(text: str, rest: list[Any]) -> str:
+    """A refused entry; where a comma cut user information in two, without it."""
     from wharfinger.core._faults import redact  # only errors need it
 
-    rest = entries.split(",", position - 1)[-1] if isinstance(entries, str) else text
-    safe = redact(rest)
-    return text if safe == rest else safe.partition(",")[0].strip()
+    joined = ",".join(map(str, rest))
+    safe = redact(joined)
+    return text if safe == joined else safe.partition(",")[0].strip()
 
 
 def _error(text: str, position: int) -> InvalidSettings:

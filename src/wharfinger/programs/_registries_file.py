@@ -149,7 +149,15 @@ class _Fault(Exception):
         self.problem = problem
 
 
+# The start of a line, table or value, and a key of more parts than any key of this file has.
+_PART: Final = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_DEEP: Final = re.compile(rf"(?:^|[\[{{,])[ \t]*+(?:{_PART}\.[ \t]*+){{8}}", re.MULTILINE)
+
+
 def _toml(text: str) -> dict[str, object]:
+    if deep := _DEEP.search(text):  # its time is quadratic in the parts of a key (R20)
+        place = _line(text.count("\n", 0, deep.start()))
+        raise _Fault(place, "a key has too many parts")
     place = ""
     try:
         return tomllib.loads(text)

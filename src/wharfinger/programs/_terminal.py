@@ -23,7 +23,8 @@ def complain(text: str) -> None:
     Args:
         text: The text.
     """
-    print(text, file=sys.stderr)
+    if sys.stderr is not None:  # else it would be printed among the answers
+        print(text, file=sys.stderr)
 
 
 def line(text: str) -> str:

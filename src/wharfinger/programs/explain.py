@@ -105,7 +105,9 @@ def main(argv: Sequence[str]) -> int:
 def _known(options: _Options) -> tuple[Environment, Settings]:
     """The environment and the settings of a store, or of a file and out of the box."""
     if options.environment is None:
-        environment = read(options.registries) if options.registries else Environment("local")
+        environment = (
+            Environment("local") if options.registries is None else read(options.registries)
+        )
         return environment, Settings()
     store = open_chosen(options.store, options.key_file, unsealed=options.unsealed)
     saved = store.settings() if isinstance(store, SettingsStore) else Settings()
@@ -173,6 +175,7 @@ def _options(argv: Sequence[str]) -> _Options:
     parsed, unknown = parser.parse_known_intermixed_args(arguments[:end])
     if unknown:
         option = unknown[0].partition("=")[0]  # its value may be a secret
+        option = option if option.startswith("--") else option[:2]
         near = nearest(option, (f"--{name.replace('_', '-')}" for name in vars(parsed)))
         parser.error(f"no option {option[:80]!a}" + (f"; the nearest is {near}" if near else ""))
     images = (*parsed.images, *arguments[end + 1 :])

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from wharfinger.core.address import RegistryAddress
 from wharfinger.core.credential import Credential, check_credential
-from wharfinger.core.environment import Environment, Orchestration, check_name, snapshot
+from wharfinger.core.environment import Environment, Orchestration, snapshot
 from wharfinger.core.errors import EnvironmentExists, EnvironmentNotFound, InvalidAddress
-from wharfinger.core.registry import Registry, RegistryState
+from wharfinger.core.registry import Registry, RegistryState, check_name
 from wharfinger.core.resolver import Resolution
 from wharfinger.core.settings import Settings
 from wharfinger.core.store import deliverable, entitled
@@ -159,7 +159,7 @@ class SQLStore:
         except TypeError:
             del credential  # somebody's password, perhaps
             raise
-        check_name(environment)
+        environment = check_name(environment)
         try:
             where = _address(address)
         except InvalidAddress as error:

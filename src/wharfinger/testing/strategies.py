@@ -1,7 +1,7 @@
 """Hypothesis strategies for the core's types, for your tests as for ours.
 
-Every strategy makes valid values by construction, never by filtering what a parser refuses, so that
-a test can hold the parser to them. ``hypothesis`` must be installed.
+Every strategy but ``near_misses`` makes valid values by construction, never by filtering what a
+parser refuses, so that a test can hold the parser to them. ``hypothesis`` must be installed.
 
 Example:
     >>> from hypothesis import given
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
 
-from wharfinger.core._grammar import is_image_id
+from wharfinger.core._grammar import is_image_id, is_registry
 from wharfinger.core.address import HTTPS, RegistryAddress
 from wharfinger.core.credential import Credential, CredentialKind, Secret
 from wharfinger.core.environment import Environment, Orchestration
@@ -134,15 +134,18 @@ def spellings(draw: DrawFn, address: RegistryAddress) -> str:
     host = "".join(c.upper() if upper >> i & 1 else c for i, c in enumerate(host))
     zeros = "0" * draw(st.integers(0, 3))
     with_port = f"{host}:{zeros}{address.port}"
-    bare = "." in host or ":" in host or host == "localhost" or host != host.lower()
-    return draw(st.sampled_from([with_port, host])) if address.port == HTTPS and bare else with_port
+    return (
+        draw(st.sampled_from([with_port, host]))
+        if address.port == HTTPS and is_registry(host)
+        else with_port
+    )
 
 
 def repositories(max_components: int = 4) -> SearchStrategy[str]:
     """Repositories: one or more components, and every separator the grammar has.
 
     Args:
-        max_components: How many components at most.
+        max_components: How many components at most, 1 to 7.
 
     Returns:
         A strategy for text of at most 255 characters with ``library/`` before it.
@@ -314,25 +317,25 @@ _ORCHESTRATIONS: Final = st.sampled_from(Orchestration)
 @st.composite
 def environments(
     draw: DrawFn,
-    names: SearchStrategy[str] | None = None,
+    name: SearchStrategy[str] | None = None,
     address: SearchStrategy[RegistryAddress] | None = None,
 ) -> Environment:
     """Environments: several registries of one address, gaps where some were removed.
 
     Args:
         draw: Given by hypothesis.
-        names: Where the name comes from.
+        name: Where the name comes from.
         address: Where the registries' addresses come from.
 
     Returns:
         A strategy for environments.
     """
-    name = draw(_NAMES if names is None else names)
+    chosen = draw(_NAMES if name is None else name)
     numbers = sorted(draw(_SEQUENCES))
     where = _ADDRESSES if address is None else address
     registries = [
         Registry(
-            environment=name,
+            environment=chosen,
             sequence=number,
             address=draw(where),
             username=draw(_USERNAMES),
@@ -343,7 +346,7 @@ def environments(
     ]
     more = draw(st.integers(0, 3))
     orchestration = draw(_ORCHESTRATIONS)
-    return Environment(name, orchestration, registries, (numbers or [0])[-1] + more)
+    return Environment(chosen, orchestration, registries, (numbers or [0])[-1] + more)
 
 
 def default_registries() -> SearchStrategy[DefaultRegistry]:
