@@ -103,7 +103,7 @@ def stores(session: nox.Session) -> None:
 @nox.session(default=False)
 def pyright(session: nox.Session) -> None:
     """Check that the public types of the installed package are complete."""
-    session.install(".", *group("pyright"))
+    session.install(".[sql,postgres,sealed]", *group("pyright"))
     session.run("pyright", "--verifytypes", "wharfinger", "--ignoreexternal")
 
 

@@ -175,8 +175,8 @@ class CredentialStore(Protocol):
             answer: What :func:`~wharfinger.resolve` said.
 
         Returns:
-            The credential. None for an anonymous answer that still holds: pull without one; and for
-            an already-on-host answer: run the image, and pull nothing (R16).
+            The credential; None for an anonymous answer that still holds, which is to pull without
+            one, and for an already-on-host answer, which is to pull nothing (R16).
 
         Raises:
             PullDenied: When the answer is a denial.

@@ -27,11 +27,11 @@ VERSION_TABLE: Final = "wharfinger_version"
 REVISIONS: Final = ("0001",)
 _LOCK: Final = 0x77686172  # "whar": one migration at a time in a PostgreSQL database
 
-metadata = sa.MetaData()
+metadata: Final[sa.MetaData] = sa.MetaData()
 # SQLite numbers rows by itself in INTEGER columns only.
-_Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_Number: Final[sa.types.TypeEngine[int]] = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-environments = sa.Table(
+environments: Final[sa.Table] = sa.Table(
     "wharfinger_environments",
     metadata,
     sa.Column("id", _Number, primary_key=True),
@@ -41,7 +41,7 @@ environments = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
-registries = sa.Table(
+registries: Final[sa.Table] = sa.Table(
     "wharfinger_registries",
     metadata,
     sa.Column(
@@ -62,7 +62,7 @@ registries = sa.Table(
     sa.Index("wharfinger_registries_address", "environment_id", "address", "sequence"),
     sa.Index("wharfinger_registries_key_id", "key_id"),
 )
-events = sa.Table(
+events: Final[sa.Table] = sa.Table(
     "wharfinger_events",
     metadata,
     sa.Column("sequence", _Number, primary_key=True),
@@ -75,13 +75,15 @@ events = sa.Table(
     sa.Index("wharfinger_events_environment", "environment", "sequence"),
     sqlite_autoincrement=True,
 )
-settings = sa.Table(
+settings: Final[sa.Table] = sa.Table(
     "wharfinger_settings",
     metadata,
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
-keys = sa.Table("wharfinger_keys", metadata, sa.Column("key_id", sa.String(16), primary_key=True))
+keys: Final[sa.Table] = sa.Table(
+    "wharfinger_keys", metadata, sa.Column("key_id", sa.String(16), primary_key=True)
+)
 
 
 def migrate(connection: sa.Connection) -> None:

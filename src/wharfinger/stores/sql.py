@@ -73,8 +73,7 @@ class SQLStore:
             raise StoreError(problem)
         database = Database.connect(parsed)
         try:
-            database.write(schema.migrate)
-            database.write(lambda connection: _check_keys(connection, seal))
+            database.write(lambda connection: _prepare(connection, seal))
         except BaseException:
             database.close()
             raise
@@ -446,6 +445,12 @@ def _secrets(
                 _R.environment_id == row, _R.sequence.in_(some)
             )
         )
+
+
+def _prepare(connection: sa.Connection, seal: Seal) -> None:
+    """Migrate and check in one transaction, which no other process has at the same time."""
+    schema.migrate(connection)
+    _check_keys(connection, seal)
 
 
 def _check_keys(connection: sa.Connection, seal: Seal) -> None:

@@ -158,7 +158,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.store = self.open_store()
+        self.store: CredentialStore = self.open_store()
         self._other: CredentialStore | None = None
         self.twins: dict[str, Environment] = {}
         self.model: dict[str, _Tenant] = {}
