@@ -312,3 +312,13 @@ def test_hashes_tell_values_apart() -> None:
     assert len({hash(ImageReference.parse(text)) for text in texts}) > 90
     assert len({hash(resolve(text, EMPTY)) for text in texts}) > 90
     assert len({hash(RegistryAddress("quay.io", port)) for port in range(1, 101)}) > 90
+
+
+def test_an_unknown_policy_is_told_whole() -> None:
+    """R16, R20: the refusal of a policy names the setting, the word and those there are."""
+    with pytest.raises(InvalidSettings) as caught:
+        Settings(host_images="never")  # type: ignore[arg-type]
+    error = caught.value
+    assert (error.setting, error.text, error.span) == ("host_images", "never", (0, 5))
+    assert (error.rule, error.problem) == ("unknown", "it is one of trust, verify")
+    assert error.repair is None
