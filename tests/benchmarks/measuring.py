@@ -64,7 +64,13 @@ class Bound:
 
     @property
     def kept(self) -> bool:
-        return self.measured >= self.limit if self.floor else self.measured <= self.limit
+        return self.within(1)
+
+    def within(self, slack: float) -> bool:
+        """Whether the figure keeps the limit, or misses it by no more than this factor."""
+        if self.floor:
+            return self.measured * slack >= self.limit
+        return self.measured <= self.limit * slack
 
     @property
     def cells(self) -> list[str]:

@@ -42,7 +42,7 @@ def main() -> int:
     for section in sections(small=chosen.small):
         bounds += run(section, ATTEMPTS[chosen.small])
         blocks |= section.tables()
-    return report(bounds, blocks, chosen.write)
+    return report(bounds, blocks, chosen)
 
 
 if __name__ == "__main__":

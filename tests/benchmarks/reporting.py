@@ -10,7 +10,9 @@ from tests.benchmarks.measuring import Bound, Section, table
 
 # Not every round is quiet, least of all in a small run: a missed bound is measured again before it
 # counts.
-ATTEMPTS: Final = {False: 2, True: 8}
+ATTEMPTS: Final = {False: 2, True: 4}
+# Even so a small run on a busy machine is off by this much; it is there to see a collapse.
+SLACK: Final = {False: 1.0, True: 1.25}
 
 
 def run(section: Section, attempts: int) -> list[Bound]:
@@ -45,7 +47,7 @@ def arguments(description: str | None, given: list[str] | None = None) -> Namesp
     return parser.parse_args(given)
 
 
-def report(bounds: list[Bound], blocks: dict[str, str], page: Path | None) -> int:
+def report(bounds: list[Bound], blocks: dict[str, str], chosen: Namespace) -> int:
     """Print what was measured, perhaps into a page too; 1 if a bound is missed."""
     blocks |= {
         "bounds": table(
@@ -57,6 +59,6 @@ def report(bounds: list[Bound], blocks: dict[str, str], page: Path | None) -> in
     print()
     for bound in bounds:
         print(bound)
-    if page:
-        rewrite(page, blocks)
-    return 0 if all(bound.kept for bound in bounds) else 1
+    if chosen.write:
+        rewrite(chosen.write, blocks)
+    return 0 if all(bound.within(SLACK[chosen.small]) for bound in bounds) else 1

@@ -349,7 +349,7 @@ def main() -> int:
             for section in sections(kind, small=chosen.small):
                 bounds += run(section, ATTEMPTS[chosen.small])
                 blocks |= section.tables()
-    return report(bounds, blocks, chosen.write)
+    return report(bounds, blocks, chosen)
 
 
 if __name__ == "__main__":

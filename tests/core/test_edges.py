@@ -97,7 +97,8 @@ def test_the_memory_of_matches_is_bounded() -> None:
     for host in (longest, RegistryAddress("a" * 252 + ".com")):
         assert whitelist.permits(host, "x")
     assert list(whitelist._found) == [str(longest)]
-    assert whitelist._paths_for(longest) is whitelist._found[str(longest)]
+    kept = whitelist._found[str(longest)] = (*whitelist._found[str(longest)],) * 2
+    assert whitelist._paths_for(longest) is kept
     for number in range(4095):
         assert whitelist.permits(RegistryAddress(f"{number}.com"), "x")
     assert len(whitelist._found) == 4096
@@ -123,6 +124,18 @@ def test_what_is_remembered_is_not_worked_out_again(monkeypatch: pytest.MonkeyPa
 
 
 # --- addresses -------------------------------------------------------------------------------
+
+
+class Text(str):
+    """Text of a type of its own, as templates and frameworks have it."""
+
+    __slots__ = ()
+
+
+def test_text_of_another_type_is_read() -> None:
+    """R3: what is read from a subclass of str is a plain str."""
+    made = RegistryAddress.parse(Text("Quay.io:5000"))
+    assert (made.host, made.port, type(made.host), type(str(made))) == ("quay.io", 5000, str, str)
 
 
 @pytest.mark.parametrize("host", ["x::1]", "[::1x", "::1]", "[::1"])
@@ -174,6 +187,10 @@ def test_the_words_of_refusals() -> None:
     """R11, R14, R20: what is refused is told in these words."""
     with pytest.raises(InvalidEnvironment, match=r"^an environment's name is not empty$"):
         Environment("")
+    unknown: Any = "n" * 41
+    words = f"^an orchestration is one of cattle, kubernetes, not '{'n' * 40}'$"
+    with pytest.raises(InvalidEnvironment, match=words):
+        Environment("ci", unknown)
     with pytest.raises(InvalidSettings) as caught:
         DefaultRegistry(RegistryAddress.DOCKER_HUB, "Acme")
     assert (caught.value.text, caught.value.rule) == ("docker.io/Acme", "uppercase")
@@ -203,6 +220,19 @@ def test_the_words_of_refusals() -> None:
             lambda five: Settings(official_namespace=five),
             "official_namespace is a str, not int",
         ),
+        (
+            RegistryAddress,
+            "an address has a str for a host and an int for a port, not int and int",
+        ),
+        (
+            lambda five: RegistryAddress("quay.io", str(five)),  # type: ignore[arg-type]
+            "an address has a str for a host and an int for a port, not str and str",
+        ),
+        (
+            lambda five: Environment("ci", registries=[five]),
+            "an environment's registries are Registry, not int",
+        ),
+        (EMPTY.registry, "a registry's id is a str, not int"),
     ],
 )
 def test_the_words_for_another_type(read: Callable[[Any], object], words: str) -> None:

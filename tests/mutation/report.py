@@ -81,9 +81,7 @@ def report(*, diffs: bool, seconds: float) -> int:
     if seconds >= 1:
         print(f"took {seconds:.0f} s")
     for name in survivors:
-        print(f"\n{name}")
-        if diffs:
-            print(difference(name))
+        print(f"\n{name}\n{difference(name)}" if diffs else name)
     return int(percent(total["mutants"], len(survivors)) < LEAST)
 
 
