@@ -102,7 +102,7 @@ class DefaultRegistry:
                 is one R1 would not read as a registry; the error says what to write instead.
 
         Example:
-            >>> DefaultRegistry.parse("  ").address._is_docker_hub
+            >>> DefaultRegistry.parse("  ").address.is_docker_hub
             True
             >>> DefaultRegistry.parse("Registry.Corp:5000")
             DefaultRegistry.parse('registry.corp:5000')
