@@ -26,6 +26,7 @@ class Diagnostic:
         rule: The number of the rule it follows from.
         message: The remark, for people.
         repair: What to do about it.
+        place: Where in a document, ``auths["quay.io"].auth`` for one; empty where there is none.
 
     Example:
         >>> str(Diagnostic("whitelist-blank", "R12", "the whitelist is blank", "remove it"))
@@ -36,9 +37,11 @@ class Diagnostic:
     rule: str
     message: str
     repair: str
+    place: str = ""
 
     def __str__(self) -> str:
-        return f"{self.code} ({self.rule}): {self.message}; {self.repair}"
+        where = f"{self.place}: " if self.place else ""
+        return f"{where}{self.code} ({self.rule}): {self.message}; {self.repair}"
 
 
 def lint(environment: Environment, settings: Settings) -> tuple[Diagnostic, ...]:

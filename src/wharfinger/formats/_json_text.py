@@ -1,0 +1,295 @@
+"""JSON as text: where its members stand, and changing some without touching the rest.
+
+The standard library does the syntax; what is here keeps positions, so that a changed document is
+the same to the byte but for what was to be changed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+
+from wharfinger.formats.document import DocumentError, place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["Member", "change", "kind", "load", "members", "object_at", "repeated", "without_bom"]
+
+_BOM: Final = "\ufeff"
+_SPACE: Final = re.compile(r"[ \t\r\n]*+")
+_INDENT: Final = "\t"  # docker's own
+_KINDS: Final = {
+    bool: "a boolean",
+    dict: "an object",
+    float: "a number",
+    int: "a number",
+    list: "an array",
+    str: "a string",
+    type(None): "null",
+}
+
+
+class Member(NamedTuple):
+    """One member of an object.
+
+    Args:
+        name: Its name.
+        start: Where its name begins.
+        value_start: Where its value begins.
+        end: Where it ends.
+        value: Its value.
+    """
+
+    name: str
+    start: int
+    value_start: int
+    end: int
+    value: Any
+
+
+def kind(value: object) -> str:
+    """Say what a JSON value is, and nothing of what it holds.
+
+    Args:
+        value: The value.
+
+    Returns:
+        A phrase such as ``"an array"``.
+    """
+    return _KINDS.get(type(value), "something else")
+
+
+def without_bom(text: str) -> str:
+    """Take a byte order mark away.
+
+    Args:
+        text: A document.
+
+    Returns:
+        The document, without one.
+
+    Raises:
+        TypeError: When it is no str.
+    """
+    if not isinstance(text, str):
+        msg = f"a document is a str, not {type(text).__name__}"
+        raise TypeError(msg)
+    return text.removeprefix(_BOM)
+
+
+def load(text: str) -> dict[str, Any]:
+    """Read a document that is one object. Of members with one name the last one counts.
+
+    Args:
+        text: The document; a byte order mark is passed over.
+
+    Returns:
+        The object.
+
+    Raises:
+        DocumentError: When it is not valid JSON, with the line and the column, or no object.
+
+    Example:
+        >>> load('{"auths": {}}')
+        {'auths': {}}
+    """
+    where, problem = "", ""
+    try:
+        value = _DECODER.decode(without_bom(text))
+    except json.JSONDecodeError as error:  # it holds the document
+        where, problem = f"line {error.lineno}, column {error.colno}", "it is not valid JSON"
+    except (ValueError, RecursionError):
+        problem = "it is not JSON that can be read: a number is too long, or a nesting too deep"
+    if problem:
+        raise DocumentError(where, problem)
+    if not isinstance(value, dict):
+        raise DocumentError("", f"an object is wanted, and this is {kind(value)}")
+    return value
+
+
+def members(text: str, start: int = 0) -> Iterator[Member]:
+    """Go through the members of an object, the repeated ones too.
+
+    Args:
+        text: A document that :func:`load` has read, without a byte order mark.
+        start: Where the object begins, or the blanks before it.
+
+    Yields:
+        Its members, in their order.
+
+    Example:
+        >>> [member.name for member in members('{"a": 1, "b": {"c": 2}, "a": 3}')]
+        ['a', 'b', 'a']
+    """
+    at = _skip(text, _skip(text, start) + 1)
+    while text[at] == '"':
+        name, end = _DECODER.raw_decode(text, at)
+        value_start = _skip(text, _skip(text, end) + 1)
+        value, end = _DECODER.raw_decode(text, value_start)
+        yield Member(name, at, value_start, end, value)
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+
+
+def object_at(text: str, *path: str) -> int | None:
+    """Find an object inside a document.
+
+    Args:
+        text: A document that :func:`load` has read, without a byte order mark.
+        path: The names of the members that lead to it.
+
+    Returns:
+        Where it begins; None where it is not there.
+
+    Raises:
+        DocumentError: When something else is there, ``null`` included.
+    """
+    start = 0
+    for depth, name in enumerate(path, start=1):
+        found = None
+        for member in members(text, start):
+            if member.name == name:
+                found = member
+        if found is None:
+            return None
+        if not isinstance(found.value, dict):
+            raise DocumentError(
+                place(*path[:depth]), f"an object is wanted, and this is {kind(found.value)}"
+            )
+        start = found.value_start
+    return start
+
+
+def repeated(text: str, start: int = 0) -> dict[str, list[int]]:
+    r"""Find the members of an object that have one name.
+
+    Args:
+        text: A document that :func:`load` has read, without a byte order mark.
+        start: Where the object begins.
+
+    Returns:
+        Each repeated name, with the lines that it stands in, counted from 1.
+
+    Example:
+        >>> repeated('{"a": 1,\n"a": 2, "b": 3}')
+        {'a': [1, 2]}
+    """
+    lines: dict[str, list[int]] = {}
+    line, seen = 1, 0
+    for member in members(text, start):
+        line += text.count("\n", seen, member.start)
+        seen = member.start
+        lines.setdefault(member.name, []).append(line)
+    return {name: found for name, found in lines.items() if len(found) > 1}
+
+
+def change(text: str, changes: Mapping[str, Any], *path: str) -> str:
+    """Set and remove members of an object, and leave every other byte as it is.
+
+    Args:
+        text: The document; blank text is an empty object.
+        changes: Names with their new values; None removes a member.
+        path: The names of the members that lead to the object; what is missing is made.
+
+    Returns:
+        The changed document.
+
+    Raises:
+        DocumentError: When the document can't be read, or something else than an object stands on
+            the path.
+
+    Example:
+        >>> print(
+        ...     change('{"auths": {"a": {}}, "x": 1}', {"a": None, "b": {"auth": "eA=="}}, "auths")
+        ... )
+        {"auths": {"b": {"auth": "eA=="}}, "x": 1}
+    """
+    bom, text = text[: text.startswith(_BOM)], without_bom(text)
+    if not text.strip():
+        text = f"{{}}{text}" if text.startswith("\n") else "{}\n"
+    load(text)
+    known = len(path)
+    while (start := object_at(text, *path[:known])) is None:
+        known -= 1
+    kept = {name: value for name, value in changes.items() if value is not None}
+    if known < len(path):
+        if not kept:
+            return bom + text
+        for name in reversed(path[known + 1 :]):
+            kept = {name: kept}
+        changes = {path[known]: kept}
+    return bom + _changed(text, start, changes, known)
+
+
+class _Layout(NamedTuple):
+    """How the members of an object are laid out."""
+
+    first: str  # before its first member
+    later: str  # before every other one
+    last: str  # behind its last one
+    indent: str  # of a value in it; empty where a value takes one line
+    margin: str  # a new line, and the blanks that all lines of a value start with
+
+    @classmethod
+    def of(cls, text: str, opening: int, depth: int) -> _Layout:
+        lead = text[opening : _skip(text, opening)]
+        if text[opening + len(lead)] == "}":  # empty, so that the document tells
+            opening = _skip(text, 0) + 1
+            lead = text[opening : _skip(text, opening)]
+            if text[opening + len(lead)] == "}":
+                lead = f"\n{_INDENT}"
+            newline, _, indent = lead.rpartition("\n")
+            lead = f"{newline}\n{indent * (depth + 1)}" if "\n" in lead else ""
+        if "\n" not in lead:
+            return cls(lead, " ", "", "", "")
+        newline, _, blanks = lead.rpartition("\n")
+        newline = "\r\n" if newline.endswith("\r") else "\n"
+        indent = blanks[: max(1, len(blanks) // (depth + 1))] or _INDENT
+        last = newline + blanks[: len(blanks) - len(indent)]
+        return cls(newline + blanks, newline + blanks, last, indent, newline + blanks)
+
+    def value(self, value: object) -> str:
+        if not self.indent:
+            return json.dumps(value)
+        return json.dumps(value, indent=self.indent).replace("\n", self.margin)
+
+
+def _changed(text: str, start: int, changes: Mapping[str, Any], depth: int) -> str:
+    opening = _skip(text, start) + 1
+    layout = _Layout.of(text, opening, depth)
+    found = list(members(text, start))
+    last = {member.name: position for position, member in enumerate(found)}
+    first, closing = layout.first, layout.last
+    kept: list[tuple[str, str]] = []  # members, and what stands before them
+    ends = opening
+    for position, member in enumerate(found):
+        lead = text[text.index(",", ends) + 1 if position else opening : member.start]
+        first = first if position else lead
+        ends = member.end
+        closing = text[ends : _skip(text, ends)]
+        if member.name not in changes:
+            kept.append((lead, text[member.start : ends]))
+        elif last[member.name] == position and changes[member.name] is not None:
+            value = layout.value(changes[member.name])
+            kept.append((lead, text[member.start : member.value_start] + value))
+    for name, value in changes.items():
+        if name not in last and value is not None:
+            kept.append((layout.later, f"{json.dumps(name)}: {layout.value(value)}"))
+    if kept:
+        kept[0] = first, kept[0][1]
+    body = ",".join(lead + member for lead, member in kept)
+    return text[:opening] + (body + closing if kept else "") + text[_skip(text, ends) :]
+
+
+def _skip(text: str, at: int) -> int:
+    return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing, too
+
+
+def _refuse(_constant: str) -> NoReturn:
+    raise ValueError  # RFC 8259 has no NaN and no Infinity
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
