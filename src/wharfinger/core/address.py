@@ -6,6 +6,7 @@ from functools import total_ordering
 from typing import TYPE_CHECKING, ClassVar, Final, final
 
 from wharfinger.core import _grammar
+from wharfinger.core._memo import remember
 from wharfinger.core.errors import InvalidAddress, plain
 
 if TYPE_CHECKING:
@@ -189,10 +190,8 @@ class RegistryAddress:
         return f"RegistryAddress.parse({self._text!r})"
 
 
-# Spelling -> address. Bounded in entries and in text, so that no tenant can fill the memory.
+# Spelling -> address.
 _KNOWN: Final[dict[str, RegistryAddress]] = {}
-_KNOWN_ENTRIES: Final = 4096
-_KNOWN_LENGTH: Final = 255
 
 
 def read_address(text: str) -> RegistryAddress | None:
@@ -210,10 +209,7 @@ def read_address(text: str) -> RegistryAddress | None:
     if address is None and (parts := split_address(text)) is not None:
         address = object.__new__(RegistryAddress)
         address._fill(*parts)
-        if len(text) <= _KNOWN_LENGTH:
-            if len(_KNOWN) >= _KNOWN_ENTRIES:
-                _KNOWN.clear()
-            _KNOWN[text] = address
+        remember(_KNOWN, text, address)
     return address
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from wharfinger.core import _grammar
+from wharfinger.core._memo import remember
 from wharfinger.core.address import read_address
 from wharfinger.core.errors import InvalidReference, plain
 
@@ -196,7 +197,6 @@ class ImageReference:
                 read = read_reference(text)
                 if read is not None and (read._registry, read._repository) == (None, short):
                     return text
-            return _join(_grammar.HUB, paths[0], self._tag, self._digest)
         return qualified._text
 
     def __replace__(self, **changes: Unpack[_Parts]) -> ImageReference:
@@ -246,10 +246,8 @@ class ImageReference:
         return ImageReference.parse, (self._text,)
 
 
-# First path component -> whether R1 reads it as a registry. Bounded in entries and in text.
+# First path component -> whether R1 reads it as a registry.
 _PIECES: Final[dict[str, bool]] = {}
-_PIECES_ENTRIES: Final = 4096
-_PIECES_LENGTH: Final = 255
 
 _new: Final = object.__new__
 _remote: Final = _grammar.REMOTE.fullmatch
@@ -318,10 +316,7 @@ def _learn(piece: str) -> bool | None:
     named = _grammar.is_registry(piece)
     if (read_address(piece) if named else _grammar.PATH.fullmatch(piece)) is None:
         return None
-    if len(piece) <= _PIECES_LENGTH:
-        if len(_PIECES) >= _PIECES_ENTRIES:
-            _PIECES.clear()
-        _PIECES[piece] = named
+    remember(_PIECES, piece, named)
     return named
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
+from wharfinger.core._memo import remember
 from wharfinger.core.environment import Environment
 from wharfinger.core.errors import InvalidReference, PullDenied
 from wharfinger.core.reference import ImageReference
@@ -152,8 +153,6 @@ class Resolution:
         self._reason = Reason(reason)
         self._registry = registry
         self._trace = tuple(trace)
-        self._settings = _OUT_OF_THE_BOX
-        self._on_host = False
 
     @property
     def environment(self) -> str:
@@ -393,7 +392,7 @@ def resolve(
         except (InvalidReference, TypeError):
             del image  # user information must not stay in this frame
             raise
-        _remember(reference._text, reference)
+        remember(_SEEN, reference._text, reference, _SEEN_LENGTH)
     located, address = canonical(settings, reference)
     registry = None
     if on_host and settings.host_images is _TRUST:
@@ -421,18 +420,9 @@ def resolve(
     return answer
 
 
-# Text -> reference: the same images are asked for again and again. Bounded in entries and in text,
-# so that no tenant can fill the memory.
+# Text -> reference: the same images are asked for again and again.
 _SEEN: Final[dict[str, ImageReference]] = {}
-_SEEN_ENTRIES: Final = 4096
 _SEEN_LENGTH: Final = 512
-
-
-def _remember(text: str, reference: ImageReference) -> None:
-    if len(text) <= _SEEN_LENGTH:
-        if len(_SEEN) >= _SEEN_ENTRIES:
-            _SEEN.clear()
-        _SEEN[text] = reference
 
 
 def _trace(answer: Resolution, settings: Settings, *, on_host: bool) -> tuple[Step, ...]:

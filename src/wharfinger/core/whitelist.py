@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wharfinger.core import _grammar
+from wharfinger.core._memo import remember
 from wharfinger.core.address import (
     HTTPS,
     RegistryAddress,
@@ -26,8 +27,6 @@ __all__ = ["Whitelist"]
 
 _SETTING: Final = "registry.whitelist"
 _WILDCARD: Final = "*."
-_FOUND_ENTRIES: Final = 4096
-_FOUND_LENGTH: Final = 255
 
 # Path -> entry; the empty path is the whole registry.
 _Paths = dict[str, str]
@@ -173,10 +172,7 @@ class Whitelist:
         found = self._found.get(address._text)
         if found is None:
             found = tuple(self._find(address))
-            if len(address._text) <= _FOUND_LENGTH:
-                if len(self._found) >= _FOUND_ENTRIES:
-                    self._found.clear()
-                self._found[address._text] = found
+            remember(self._found, address._text, found)
         return found
 
     def _find(self, address: RegistryAddress) -> Iterator[_Paths]:
