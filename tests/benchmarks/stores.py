@@ -34,7 +34,7 @@ from tests.benchmarks.measuring import (
 from tests.benchmarks.reporting import ATTEMPTS, arguments, report, run
 from tests.stores_long.databases import NAMES, Databases, databases
 from wharfinger import Credential, Registry, Resolution, Secret, resolve
-from wharfinger.stores import SealingKeys, SQLStore, records, schema, sql
+from wharfinger.stores import SealingKeys, SQLStore, credentials, schema
 from wharfinger.stores.database import Database
 
 SEAL: Final = SealingKeys.from_bytes(bytes(range(32)))
@@ -75,7 +75,9 @@ def _rows(store: SQLStore, name: str, count: int) -> Iterator[dict[str, Any]]:
             "address": address,
             "state": "active",
             "added_by": None,
-            **records.sealed(SEAL, registry, Credential("ci", Secret(f"secret-{sequence}"))),
+            **credentials.columns_of(
+                SEAL, registry, Credential("ci", Secret(f"secret-{sequence}"))
+            ),
         }
 
 
@@ -117,7 +119,7 @@ class Reading:
             driver.autocommit = True
         compiled = {
             query: query.compile(core, compile_kwargs={"render_postcompile": True})
-            for query in (sql._CREDENTIAL, VERSION)
+            for query in (credentials.ASKED_FOR, VERSION)
         }
 
         def by_core(query: sa.Select[Any], answer: Resolution) -> object:
@@ -134,8 +136,8 @@ class Reading:
         store = self._store
         return {
             "store.credential()": lambda answer: store.credential("bench", answer),
-            "the same SELECT, SQLAlchemy Core": partial(by_core, sql._CREDENTIAL),
-            f"the same SELECT, {self._driver}": partial(by_driver, sql._CREDENTIAL),
+            "the same SELECT, SQLAlchemy Core": partial(by_core, credentials.ASKED_FOR),
+            f"the same SELECT, {self._driver}": partial(by_driver, credentials.ASKED_FOR),
             "store.environment(), unchanged": lambda _: store.environment("bench"),
             "the version alone, SQLAlchemy Core": partial(by_core, VERSION),
             f"the version alone, {self._driver}": partial(by_driver, VERSION),
@@ -233,20 +235,19 @@ class Adding:
         for size in self._sizes:
             store = SQLStore.open(kind.new(), seal=SEAL)
             fill(store, "bench", size)
-            self._candidates.append(Candidate(name_of(size), partial(self._adds, store), ADDS))
+            adds = partial(self._adds, store, [])
+            self._candidates.append(Candidate(name_of(size), adds, ADDS))
 
     @staticmethod
-    def _adds(store: SQLStore) -> Work:
+    def _adds(store: SQLStore, added: list[Registry]) -> Work:
         """Additions; those of the round before are removed, so that none grows."""
-        for registry in store.environment("bench").registries:
-            if registry.username == "added":
-                store.remove("bench", registry.id)
+        while added:
+            store.remove("bench", added.pop().id)
         credential = Credential("added", Secret("secret"))
         addresses = [f"added-{random.getrandbits(64):x}.corp" for _ in range(ADDS)]
 
         def work() -> None:
-            for address in addresses:
-                store.add("bench", address, credential)
+            added.extend(store.add("bench", address, credential) for address in addresses)
 
         return work
 

@@ -19,6 +19,7 @@ from wharfinger.stores import (
     StoreCorrupt,
     StoreError,
     StoreFull,
+    StoreNotFound,
     StoreNotWritable,
     StoreUnavailable,
 )
@@ -132,6 +133,32 @@ def test_a_folder_that_is_not_there(tmp_path: Path, keys: SealingKeys) -> None:
         SQLStore.open(f"sqlite:///{tmp_path}/nowhere/registries.db", seal=keys)
     assert time.monotonic() - began < 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_goes_and_comes_back(tmp_path: Path, keys: SealingKeys) -> None:
+    """Gone, a file is named and not made anew; back, the same store goes on."""
+    path = tmp_path / "registries.db"
+    store = SQLStore.open(f"sqlite:///{path}", seal=keys)
+    fill(store)
+    environment = store.environment("ci")
+    answer = resolve(IMAGE, environment)
+    store.close()
+    path.rename(tmp_path / "away.db")
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: store.environment("ci"),
+        lambda: store.credential("ci", answer),
+        lambda: store.add("ci", "quay.io", papers("u")),
+    )
+    for call in calls:
+        with pytest.raises(StoreNotFound, match=f"no file {path}") as caught:
+            call()
+        assert caught.value.__context__ is None
+    assert [found.name for found in tmp_path.iterdir()] == ["away.db"]
+    (tmp_path / "away.db").rename(path)
+    assert store.environment("ci") is environment
+    assert secret_of(store) == "secret of new"
+    assert store.add("ci", "quay.io", papers("u")).sequence == 4
+    store.close()
 
 
 @pytest.mark.parametrize("content", [b"SQLite format 4\0" * 500, b"\xff" * 5000, b"hello" * 200])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 import wharfinger.stores
 from tests.stores.secrecy import MARK, assert_silent
@@ -17,12 +20,10 @@ from wharfinger.stores import (
     SealingKeys,
     SQLStore,
     StoreError,
+    StoreNotFound,
     UnknownStore,
     open_store,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_by_scheme(url: str, keys: SealingKeys) -> None:
@@ -37,6 +38,49 @@ def test_postgresql_without_its_driver(url: str, keys: SealingKeys) -> None:
     store = SQLStore.open(url.replace("+psycopg", ""), seal=keys)
     assert store.environments() == ()
     store.close()
+
+
+def test_none_is_made_unless_asked_for(url: str, keys: SealingKeys) -> None:
+    """With ``create=False`` a store that is there is opened, and one that is not is not made."""
+    for opening in (SQLStore.open, open_store):
+        with pytest.raises(StoreNotFound, match="look at the URL, or make a store there") as caught:
+            opening(url, seal=keys, create=False)
+        assert caught.value.__context__ is None
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    if engine.dialect.name == "sqlite":
+        assert not Path(str(engine.url.database)).exists()
+    assert sa.inspect(engine).get_table_names() == []
+    SQLStore.open(url, seal=keys).close()
+    store = SQLStore.open(url, seal=keys, create=False)
+    assert store.environments() == ()
+    store.close()
+
+
+def test_another_database_is_left_as_it_is(tmp_path: Path, keys: SealingKeys) -> None:
+    """A slip that names something else changes nothing about it, its journal included."""
+    theirs = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(theirs)) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    (tmp_path / "empty.db").touch()
+    for path in (theirs, tmp_path / "empty.db"):
+        before = path.read_bytes()
+        with pytest.raises(StoreNotFound, match=f"no store in sqlite:///{path}"):
+            SQLStore.open(f"sqlite:///{path}", seal=keys, create=False)
+        assert path.read_bytes() == before
+    assert len([*tmp_path.iterdir()]) == 2
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["sqlite:///{path}", "sqlite:///file:{path}?uri=true", "sqlite:///file://{path}?uri=true"],
+)
+def test_the_file_is_named(tmp_path: Path, form: str) -> None:
+    """In whichever form a file is given, the error names it as it is."""
+    path = tmp_path / "a b.db"
+    given = path.as_posix().replace(" ", "%20") if "uri" in form else path
+    with pytest.raises(StoreNotFound, match=f"no file {path};"):
+        SQLStore.open(form.format(path=given), seal=UNSEALED, create=False)
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(

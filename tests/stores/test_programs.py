@@ -237,7 +237,11 @@ def test_secrets_behind_arguments(argument: str, run: Run, capsys: Capture) -> N
         (["create"], 1, "staging"),
         (["list", "--store", "mysql://root:hunter2@db/x"], 1, "mysql"),
         (["list", "--store", "sqlite:///"], 1, "MemoryStore()"),
-        (["list", "--store", "sqlite:////no/such/folder/a.db"], 1, "the file can't be opened"),
+        (
+            ["list", "--store", "sqlite:////no/such/folder/a.db"],
+            1,
+            "there is no file /no/such/folder/a",
+        ),
         (["keygen", "/"], 2, "/: "),
     ],
 )
@@ -258,6 +262,47 @@ def test_refusals(
     assert printed.err.count("\n") == 1
     assert complaint in printed.err
     assert "hunter2" not in printed.err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["list"],
+        ["events"],
+        ["activate", "1"],
+        ["deactivate", "1"],
+        ["update", "1", "--username", "ci"],
+        ["remove", "1"],
+        ["destroy"],
+    ],
+)
+def test_a_slip_makes_no_store(argv: list[str], run: Run, tmp_path: Path, capsys: Capture) -> None:
+    """Where there is no store, the file is named and not made, but by `add` and `create`."""
+    path = tmp_path / "registires.db"
+    assert run(*argv, "--store", f"sqlite:///{path}") == 1
+    complaint = capsys.readouterr().err
+    assert complaint.startswith(f"error: there is no file {path}; ")
+    assert "wharfinger registries create" in complaint
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("argv", [["add", "quay.io", "--username", "ci"], ["create"]])
+def test_what_makes_a_store(argv: list[str], run: Run, sqlite_url: str) -> None:
+    """These two make it, and then the others find it."""
+    assert run(*argv) == 0
+    assert run("list") == 0
+    assert Path(sqlite_url.removeprefix("sqlite:///")).exists()
+
+
+def test_explain_makes_no_store(tmp_path: Path, key_file: str, capsys: Capture) -> None:
+    """Nor does `explain`, which says so and answers nothing."""
+    path = tmp_path / "registires.db"
+    options = ["--store", f"sqlite:///{path}", "--environment", "ci", "--key-file", key_file]
+    assert main(["explain", *options, "redis"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"error: there is no file {path}; ")
+    assert not path.exists()
 
 
 def test_keys(

@@ -91,16 +91,46 @@ def test_what_is_removed_from_an_unsealed_file(tmp_path: Path) -> None:
         assert MARK.encode() not in content, name
 
 
-def test_no_log(url: str, keys: SealingKeys, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever SQLAlchemy, Alembic and the drivers log, at the finest level, has no secret."""
+@pytest.mark.parametrize("sealed", [True, False], ids=["sealed", "unsealed"])
+def test_no_log(
+    url: str, keys: SealingKeys, caplog: pytest.LogCaptureFixture, *, sealed: bool
+) -> None:
+    """Whatever SQLAlchemy, Alembic and the drivers log, at the finest level, has no secret.
+
+    Nor has it where a store keeps secrets in plain text: SQLAlchemy logs the rows that it reads.
+    """
     names = ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.pool", "alembic", "psycopg", "stamina")
     for name in names:
         caplog.set_level(logging.DEBUG, logger=name)
-    store = SQLStore.open(url, seal=keys)
+    store = SQLStore.open(url, seal=keys if sealed else UNSEALED)
     use(store)
     store.close()
+    sealing = SQLStore.open(url, seal=keys.rotated() if sealed else keys)
+    assert sealing.reseal() > 0
+    sealing.close()
     assert "INSERT INTO wharfinger_registries" in caplog.text
+    assert "Row (" in caplog.text
+    assert "<stored secret>" in caplog.text
     assert MARK not in caplog.text
+
+
+def test_no_statement_that_runs(postgresql: PostgreSQL) -> None:
+    """What the server shows of the statements that run has no secret, unsealed ones neither."""
+    url = postgresql.new()
+    store, other = (SQLStore.open(url, seal=UNSEALED) for _ in range(2))
+    shown: list[str] = []
+
+    def look(*_event: object) -> None:
+        activity = "SELECT query FROM pg_stat_activity"
+        shown.extend(other._database.read(lambda c: c.exec_driver_sql(activity).scalars().all()))
+
+    sa.event.listen(store._database._engine, "after_cursor_execute", look)
+    use(store)
+    for opened in (store, other):
+        opened.close()
+    for statement in ("INSERT INTO", "UPDATE"):
+        assert any(query.startswith(f"{statement} wharfinger_registries") for query in shown)
+    assert MARK not in f"{shown}"
 
 
 def broken(store: SQLStore, url: str) -> dict[str, Callable[[], object]]:

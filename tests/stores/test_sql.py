@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from threading import Event as Flag
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
@@ -34,7 +36,7 @@ from wharfinger.stores import (
     StoreCorrupt,
     StoreError,
     WrongKey,
-    records,
+    credentials,
     schema,
 )
 from wharfinger.stores.database import Database, parse_url
@@ -42,6 +44,8 @@ from wharfinger.testing import strategies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.stores.conftest import PostgreSQL
 
 QUAY: Final = RegistryAddress.parse("quay.io")
 IMAGE: Final = "quay.io/acme/api"
@@ -132,6 +136,43 @@ def test_events_page_by_page(store: SQLStore) -> None:
         after = page[-1].sequence
     assert pages == store.events()
     assert len(pages) == 6
+
+
+def test_no_event_comes_late(postgresql: PostgreSQL, opened: Callable[[str], SQLStore]) -> None:
+    """Of two transactions at once on PostgreSQL, what the reader has read stays all there was.
+
+    The first one has its event's number and does not commit yet. If the second one could commit,
+    its event would be read, and the first one's behind it never.
+    """
+    url = postgresql.new()
+    first, second, reader = opened(url), opened(url), opened(url)
+    fill(reader)
+    at_commit, go = Flag(), Flag()
+
+    def pause(_connection: sa.Connection) -> None:
+        at_commit.set()
+        assert go.wait(60)
+
+    sa.event.listen(first._database._writing, "commit", pause)
+    pages = reader.events()
+    with ThreadPoolExecutor(2) as threads:
+        slow = threads.submit(first.add, "ci", "quay.io", papers("slow"))
+        assert at_commit.wait(60)
+        fast = threads.submit(second.add, "cd", "quay.io", papers("fast"))
+        while not fast.done() and not _waits(reader):
+            pass
+        pages += reader.events(after=pages[-1].sequence)
+        go.set()
+        ids = [slow.result(60).id, fast.result(60).id]
+    pages += reader.events(after=pages[-1].sequence)
+    assert pages == reader.events()
+    assert [event.registry for event in pages[-2:]] == ids == ["ci/4", "cd/2"]
+
+
+def _waits(store: SQLStore) -> bool:
+    """Whether anybody waits for a place in the event log."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    return bool(store._database.read(lambda c: c.exec_driver_sql(waiting).scalar()))
 
 
 def test_what_changes_nothing_is_no_event(store: SQLStore) -> None:
@@ -273,14 +314,14 @@ def test_reseal_is_interruptible(
         store.add("ci", "quay.io", papers(f"u{number}"))
     rotated = keys.rotated()
     both = SQLStore.open(url, seal=rotated)
-    counting, honest = itertools.count(1), records.sealed
+    counting, honest = itertools.count(1), credentials.columns_of
 
     def interrupted(*args: Any) -> dict[str, Any]:  # noqa: ANN401  # passed on
         if next(counting) == 6:
             raise KeyboardInterrupt
         return honest(*args)
 
-    monkeypatch.setattr(records, "sealed", interrupted)
+    monkeypatch.setattr(credentials, "columns_of", interrupted)
     with pytest.raises(KeyboardInterrupt):
         both.reseal(batch=2)
     monkeypatch.undo()

@@ -26,7 +26,7 @@ import sqlalchemy as sa
 
 from tests.stores_long.databases import NAMES, Databases, databases
 from tests.stores_long.writing import Change, Model, write
-from wharfinger.stores import SealingKeys, SQLStore, records, schema
+from wharfinger.stores import SealingKeys, SQLStore, credentials, records, schema
 
 KILLS_PER_DATABASE: Final = 50
 EARLY: Final = 0.15
@@ -135,7 +135,7 @@ def _secrets(connection: sa.Connection, store: SQLStore) -> Iterator[tuple[str, 
     )
     for row in rows:
         registry = records.registry_of(row.name or "nowhere", row)
-        yield registry.id, records.credential_of(store._seal, registry, row).secret.reveal()
+        yield registry.id, credentials.opened(store._seal, registry, row).secret.reveal()
 
 
 def _integrity(url: str) -> Iterator[str]:

@@ -39,13 +39,16 @@ def add_store_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def open_chosen(url: str | None, key_file: str | None, *, unsealed: bool) -> CredentialStore:
+def open_chosen(
+    url: str | None, key_file: str | None, *, unsealed: bool, create: bool = False
+) -> CredentialStore:
     """Open the store that the options name.
 
     Args:
         url: The store's URL; None for the one that the environment variable names.
         key_file: The file of its keys; None for those in the environment variable.
         unsealed: Whether it has no keys.
+        create: Whether to make a store where there is none.
 
     Returns:
         The store.
@@ -62,15 +65,15 @@ def open_chosen(url: str | None, key_file: str | None, *, unsealed: bool) -> Cre
     from wharfinger.stores import UNSEALED, open_store
 
     if unsealed:
-        return open_store(url, seal=UNSEALED)
+        return open_store(url, seal=UNSEALED, create=create)
     from wharfinger.stores import SealingKeys
 
     if key_file is not None:
-        return open_store(url, seal=SealingKeys.from_file(key_file))
+        return open_store(url, seal=SealingKeys.from_file(key_file), create=create)
     if not os.environ.get(_KEYS_VARIABLE):
         msg = f"with which keys? give --key-file FILE, {_KEYS_VARIABLE} or --unsealed"
         raise ValueError(msg)
-    return open_store(url, seal=SealingKeys.from_environment(_KEYS_VARIABLE))
+    return open_store(url, seal=SealingKeys.from_environment(_KEYS_VARIABLE), create=create)
 
 
 def told(error: Exception) -> str:

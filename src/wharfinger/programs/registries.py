@@ -56,6 +56,9 @@ _ACTIONS: Final = {
     "keygen": "make a key file",
 }
 
+# What needs nothing to be there; a slip in a URL makes no store for the others.
+_MAKING: Final = ("add", "create")
+
 
 def main(argv: Sequence[str]) -> int:
     """List or change the registries of a store.
@@ -74,7 +77,12 @@ def main(argv: Sequence[str]) -> int:
     try:
         if options.action == "keygen":
             return _keygen(options)
-        store = open_chosen(options.store, options.key_file, unsealed=options.unsealed)
+        store = open_chosen(
+            options.store,
+            options.key_file,
+            unsealed=options.unsealed,
+            create=options.action in _MAKING,
+        )
         return _run(store, options)
     except (MalformedInput, InvalidCredential) as error:
         complaint, status = told(error), _MALFORMED

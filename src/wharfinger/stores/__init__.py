@@ -16,6 +16,7 @@ from wharfinger.stores.errors import (
     StoreCorrupt,
     StoreError,
     StoreFull,
+    StoreNotFound,
     StoreNotWritable,
     StoreUnavailable,
     UnknownStore,
@@ -26,8 +27,8 @@ from wharfinger.stores.errors import (
 
 if TYPE_CHECKING:
     from wharfinger.stores.aio import AsyncStore
+    from wharfinger.stores.events import Event
     from wharfinger.stores.opening import open_store
-    from wharfinger.stores.records import Event
     from wharfinger.stores.sealing import SealingKeys
     from wharfinger.stores.sql import SQLStore
     from wharfinger.stores.unsealed import UNSEALED
@@ -45,6 +46,7 @@ __all__ = [
     "StoreCorrupt",
     "StoreError",
     "StoreFull",
+    "StoreNotFound",
     "StoreNotWritable",
     "StoreUnavailable",
     "UnknownStore",
@@ -55,7 +57,7 @@ __all__ = [
 
 _HOMES = {
     "AsyncStore": "aio",
-    "Event": "records",
+    "Event": "events",
     "SQLStore": "sql",
     "SealingKeys": "sealing",
     "UNSEALED": "unsealed",

@@ -7,7 +7,9 @@ exception leaves this module: each is read for what happened, dropped, and told 
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import attrs
 import sqlalchemy as sa
@@ -18,6 +20,7 @@ from wharfinger.stores.errors import (
     StoreCorrupt,
     StoreError,
     StoreFull,
+    StoreNotFound,
     StoreNotWritable,
     StoreUnavailable,
     missing_extra,
@@ -29,7 +32,14 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
-__all__ = ["BUSY_SECONDS", "CONNECT_SECONDS", "RETRY_SECONDS", "Database", "parse_url"]
+__all__ = [
+    "BUSY_SECONDS",
+    "CONNECT_SECONDS",
+    "HOW_TO_MAKE",
+    "RETRY_SECONDS",
+    "Database",
+    "parse_url",
+]
 
 _T = TypeVar("_T")
 _ATTEMPTS: Final = 20
@@ -40,6 +50,10 @@ CONNECT_SECONDS = 10
 """How long a connection to PostgreSQL may take to be made, unless the URL says so."""
 RETRY_SECONDS = 60
 """For how long what may be over in a moment is tried again."""
+HOW_TO_MAKE: Final = (
+    "look at the URL, or make a store there with SQLStore.open or `wharfinger registries create`"
+)
+"""What to do where no store is found."""
 
 # WAL lets readers go on while one writes; FULL has every commit on the disk before it is told, and
 # secure_delete overwrites what is removed.
@@ -118,6 +132,30 @@ class Database:
         """Close every connection that is not in use."""
         self._engine.dispose()
 
+    def look(self, work: Callable[[sa.Connection], _T]) -> _T:
+        """Do one statement on the database as it is: no file is made, and no setting changed.
+
+        Args:
+            work: What to do with a connection.
+
+        Returns:
+            What it returned.
+
+        Raises:
+            StoreNotFound: When there is no file.
+            StoreError: When it can't be done.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return self.read(work)
+        plain = sa.create_engine(self._engine.url, poolclass=sa.NullPool, hide_parameters=True)
+        event.listen(plain, "do_connect", _find_file)
+        return _persistently(plain, work)
+
+    def keep(self) -> None:
+        """Say that the database is there: a file that is gone later is not made anew."""
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine, "do_connect", _find_file)
+
     def read(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do one statement that changes nothing.
 
@@ -130,7 +168,7 @@ class Database:
         Raises:
             StoreError: When it can't be done.
         """
-        return _persistently(lambda: _attempt(self._reading, work, begins=False))
+        return _persistently(self._reading, work)
 
     def select(
         self, query: sa.Select[*tuple[Any, ...]], values: dict[str, Any]
@@ -176,7 +214,7 @@ class Database:
         Raises:
             StoreError: When it can't be done.
         """
-        return _persistently(lambda: _attempt(self._snapshot, work))
+        return _persistently(self._snapshot, work)
 
     def write(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Make a change, whole or not at all.
@@ -190,7 +228,7 @@ class Database:
         Raises:
             StoreError: When it can't be done.
         """
-        return _persistently(lambda: _attempt(self._writing, work, changes=True))
+        return _persistently(self._writing, work, changes=True)
 
 
 def parse_url(url: str) -> tuple[sa.URL, str | None]:
@@ -232,22 +270,43 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
     cursor.close()
 
 
+def _find_file(
+    _dialect: sa.Dialect,
+    _record: ConnectionPoolEntry | None,
+    arguments: list[Any],
+    options: dict[str, Any],
+) -> None:
+    """Refuse to connect to a file that is not there: SQLite would make it."""
+    path = unquote(urlsplit(arguments[0]).path) if options.get("uri") else arguments[0]
+    try:
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        missing = StoreNotFound(f"there is no file {path}; {HOW_TO_MAKE}")
+    except OSError:
+        return  # SQLite tells what is in the way
+    else:
+        return
+    raise missing
+
+
 def _begin_sqlite(connection: sa.Connection) -> None:
     begin = connection.get_execution_options().get(_BEGIN)
     if begin is not None:
         connection.exec_driver_sql(begin)
 
 
-def _persistently(attempt: Callable[[], _T | StoreError | _Again]) -> _T:
+def _persistently(
+    engine: sa.Engine, work: Callable[[sa.Connection], _T], *, changes: bool = False
+) -> _T:
     """Try until it works, or what is in the way stays there."""
-    first = attempt()
+    first = _attempt(engine, work, changes=changes)
     if not isinstance(first, _Again):
         return _outcome(first)
     error = first.error
     try:
         for trial in stamina.retry_context(on=_Again, attempts=_ATTEMPTS, timeout=RETRY_SECONDS):
             with trial:
-                return _outcome(attempt())
+                return _outcome(_attempt(engine, work, changes=changes))
     except _Again as again:
         error = again.error
     raise error
@@ -260,18 +319,11 @@ def _outcome(result: _T | StoreError | _Again) -> _T:
 
 
 def _attempt(
-    engine: sa.Engine,
-    work: Callable[[sa.Connection], _T],
-    *,
-    begins: bool = True,
-    changes: bool = False,
+    engine: sa.Engine, work: Callable[[sa.Connection], _T], *, changes: bool
 ) -> _T | StoreError | _Again:
     """One try. What a driver raises is returned as words, so that nothing refers to it."""
     committing = False
     try:
-        if not begins:
-            with engine.connect() as connection:
-                return work(connection)
         with engine.connect() as connection, connection.begin() as transaction:
             result = work(connection)
             committing = changes

@@ -14,6 +14,7 @@ __all__ = [
     "StoreCorrupt",
     "StoreError",
     "StoreFull",
+    "StoreNotFound",
     "StoreNotWritable",
     "StoreUnavailable",
     "UnknownStore",
@@ -60,6 +61,10 @@ class StoreUnavailable(StoreError):
 
 class StoreFull(StoreError):
     """There is no room left on the disk: make some, and do it again."""
+
+
+class StoreNotFound(StoreError, LookupError):
+    """There is no store at a URL, or its file is gone: look at the URL, or bring the file back."""
 
 
 class StoreNotWritable(StoreError, PermissionError):

@@ -19,22 +19,25 @@ _SQL: Final = ("sqlite", "postgresql")
 _MEMORY: Final = "memory"
 
 
-def open_store(url: str, *, seal: Seal) -> CredentialStore:
+def open_store(url: str, *, seal: Seal, create: bool = True) -> CredentialStore:
     """Open the store that a URL names.
 
     ``memory:`` is a new :class:`wharfinger.MemoryStore`; ``sqlite:`` and ``postgresql:`` are an
     :class:`SQLStore`. Any other scheme is looked up in the entry-point group ``wharfinger.stores``,
-    whose entries are callables of the same two parameters; packages that are not asked for are not
+    whose entries are callables of ``url`` and ``seal``; packages that are not asked for are not
     imported.
 
     Args:
         url: The URL.
         seal: The keys that secrets are sealed with, or :data:`wharfinger.stores.UNSEALED`.
+        create: Whether a SQL database in which there is no store is made one; stores of other
+            schemes are not told.
 
     Returns:
         The store.
 
     Raises:
+        StoreNotFound: When there is no store, and none is to be made.
         UnknownStore: When nobody knows the scheme.
         StoreError: When the store can't be opened.
     """
@@ -45,7 +48,7 @@ def open_store(url: str, *, seal: Seal) -> CredentialStore:
         from wharfinger.stores import SQLStore
 
         try:
-            return SQLStore.open(url, seal=seal)
+            return SQLStore.open(url, seal=seal, create=create)
         finally:
             del url  # it may hold a password, which must not stay in this frame
     from importlib.metadata import entry_points

@@ -1,61 +1,40 @@
-"""The rows of a store, and the values they stand for."""
+"""The rows of environments and their registries, and the values they stand for."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import attrs
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from wharfinger.core.address import RegistryAddress
-from wharfinger.core.credential import Credential, CredentialKind
 from wharfinger.core.environment import Environment, Orchestration, sequence_of, snapshot
 from wharfinger.core.errors import EnvironmentNotFound, RegistryNotFound, nearest
 from wharfinger.core.registry import Registry
-from wharfinger.core.settings import HostImages, Settings
 from wharfinger.stores import schema
 from wharfinger.stores.errors import StoreCorrupt
-from wharfinger.stores.unsealed import Seal, key_id_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["Event", "Found", "Loaded"]
+__all__ = [
+    "Found",
+    "Loaded",
+    "count_addition",
+    "create",
+    "damaged",
+    "environment_not_found",
+    "find",
+    "is_row",
+    "known_name",
+    "known_sequence",
+    "load",
+    "lock",
+    "registry_of",
+    "touch",
+]
 
 _E: Final = schema.environments.c
 _R: Final = schema.registries.c
-_V: Final = schema.events.c
 _REGISTRY: Final = (_R.sequence, _R.address, _R.username, _R.state, _R.added_by)
 _SUGGESTIONS: Final = 1000
 _MAX_NUMBER: Final = 2**63 - 1
-_SETTINGS: Final = "settings"
-
-
-@attrs.frozen
-class Event:
-    """One change of a store. It never holds a secret.
-
-    Args:
-        sequence: Its place among all events of the store.
-        at: When, in UTC.
-        actor: Who, if the application said.
-        action: What: ``created``, ``destroyed``, ``added``, ``updated``, ``activated``,
-            ``deactivated``, ``removed``, ``resealed`` or ``settings-saved``.
-        environment: The environment's name; empty where it concerns the whole store.
-        registry: The registry's id, or None.
-        address: The registry's address, or None.
-    """
-
-    sequence: int
-    at: datetime
-    actor: str | None
-    action: str
-    environment: str
-    registry: str | None
-    address: RegistryAddress | None
 
 
 class Found(NamedTuple):
@@ -111,13 +90,9 @@ def create(connection: sa.Connection, name: str, orchestration: Orchestration) -
         Whether it was inserted.
     """
     values = {"name": name, "orchestration": orchestration.value, "additions": 0, "version": 0}
-    statement = _insert(connection)(schema.environments).values(values).on_conflict_do_nothing()
-    return connection.execute(statement.returning(_E.id)).one_or_none() is not None
-
-
-def _insert(connection: sa.Connection) -> Callable[[sa.Table], postgresql.Insert | sqlite.Insert]:
-    """The insert of a connection's database, which knows what to do about conflicts."""
-    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = schema.insert(connection, schema.environments).values(values)
+    inserted = connection.execute(statement.on_conflict_do_nothing().returning(_E.id))
+    return inserted.one_or_none() is not None
 
 
 def count_addition(connection: sa.Connection, name: str) -> tuple[int, int] | None:
@@ -262,180 +237,33 @@ def registry_of(name: str, row: sa.Row[*tuple[Any, ...]] | Found) -> Registry:
             added_by=row.added_by,
         )
     except ValueError:
-        problem = _damaged(f"{name}/{row.sequence}")
+        problem = damaged(f"{name}/{row.sequence}")
     raise problem
 
 
-def _damaged(registry_id: str) -> StoreCorrupt:
+def damaged(registry_id: str) -> StoreCorrupt:
+    """Make the error for a row that no store has written.
+
+    Args:
+        registry_id: Whose row it is.
+
+    Returns:
+        The error.
+    """
     return StoreCorrupt(f"the row of registry {registry_id} is damaged; bring back a copy")
 
 
-def sealed(seal: Seal, registry: Registry, credential: Credential) -> dict[str, Any]:
-    """The columns that hold a credential.
+def is_row(row: int, registry: Registry) -> tuple[sa.ColumnElement[bool], ...]:
+    """What tells a registry's row from all others.
 
     Args:
-        seal: What to seal its secret with.
-        registry: The registry it belongs to.
-        credential: The credential.
-
-    Returns:
-        Column names and values; the secret is sealed.
-    """
-    secret = seal.seal(credential.secret, bound_to(registry, credential.kind))
-    return {
-        "username": credential.username,
-        "email": credential.email,
-        "kind": credential.kind.value,
-        "key_id": key_id_of(secret),
-        "secret": secret,
-    }
-
-
-def credential_of(
-    seal: Seal, registry: Registry, row: sa.Row[*tuple[Any, ...]] | Found
-) -> Credential:
-    """Open the credential in a row.
-
-    Args:
-        seal: What its secret is sealed with.
-        registry: The registry the row stands for.
-        row: The row.
-
-    Returns:
-        The credential, with its secret.
-
-    Raises:
-        KeyNotFound: When it is sealed with another key.
-        SecretTampered: When it does not belong to the registry.
-        StoreCorrupt: When its kind is none.
-    """
-    try:
-        kind = CredentialKind(row.kind)
-    except ValueError:
-        kind = None
-    if kind is None:
-        raise _damaged(registry.id)
-    secret = seal.unseal(row.secret, bound_to(registry, kind))
-    return Credential(registry.username, secret, row.email, kind)
-
-
-def bound_to(registry: Registry, kind: CredentialKind) -> str:
-    """What a sealed secret belongs to: it opens nowhere else (R19).
-
-    Args:
+        row: The environment's row.
         registry: The registry.
-        kind: What the secret is.
 
     Returns:
-        A text that no other registry has.
+        The conditions.
     """
-    return json.dumps([registry.id, str(registry.address), registry.username, kind.value])
-
-
-def log(
-    connection: sa.Connection,
-    action: str,
-    environment: str = "",
-    registry: Registry | None = None,
-    actor: str | None = None,
-) -> None:
-    """Append an event.
-
-    Args:
-        connection: The connection of the change.
-        action: What was done.
-        environment: The environment's name.
-        registry: Which registry.
-        actor: Who did it.
-    """
-    connection.execute(
-        sa.insert(schema.events).values(
-            at=datetime.now(UTC).isoformat(timespec="microseconds"),
-            actor=actor,
-            action=action,
-            environment=environment,
-            registry=None if registry is None else registry.sequence,
-            address=None if registry is None else str(registry.address),
-        )
-    )
-
-
-def events(
-    connection: sa.Connection, environment: str | None, after: int, limit: int
-) -> list[Event]:
-    """Read events, the oldest first.
-
-    Args:
-        connection: A connection.
-        environment: Of which environment; None for all.
-        after: The sequence to begin after.
-        limit: How many at most.
-
-    Returns:
-        The events.
-    """
-    query = sa.select(schema.events).where(_V.sequence > after).order_by(_V.sequence).limit(limit)
-    if environment is not None:
-        query = query.where(_V.environment == environment)
-    return [
-        Event(
-            sequence=row.sequence,
-            at=datetime.fromisoformat(row.at),
-            actor=row.actor,
-            action=row.action,
-            environment=row.environment,
-            registry=None if row.registry is None else f"{row.environment}/{row.registry}",
-            address=None if row.address is None else RegistryAddress.parse(row.address),
-        )
-        for row in connection.execute(query)
-    ]
-
-
-def load_settings(connection: sa.Connection) -> Settings:
-    """Read the settings.
-
-    Args:
-        connection: A connection.
-
-    Returns:
-        The settings; those out of the box where none were saved.
-    """
-    text = connection.scalar(
-        sa.select(schema.settings.c.value).where(schema.settings.c.name == _SETTINGS)
-    )
-    if text is None:
-        return Settings()
-    fields = json.loads(text)
-    return Settings(
-        default_registry=fields["default_registry"],
-        whitelist=fields["whitelist"],
-        official_namespace=fields["official_namespace"],
-        host_images=HostImages(fields["host_images"]),
-    )
-
-
-def save_settings(connection: sa.Connection, settings: Settings) -> None:
-    """Replace the settings.
-
-    Args:
-        connection: A connection that writes.
-        settings: The settings.
-    """
-    whitelist = settings.whitelist
-    fields = {
-        "default_registry": str(settings.default_registry),
-        "whitelist": str(whitelist) if whitelist.entries or whitelist.blank else None,
-        "official_namespace": settings.official_namespace,
-        "host_images": settings.host_images.value,
-    }
-    statement = _insert(connection)(schema.settings).values(
-        name=_SETTINGS, value=json.dumps(fields)
-    )
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[schema.settings.c.name], set_={"value": statement.excluded.value}
-        )
-    )
+    return _R.environment_id == row, _R.sequence == registry.sequence
 
 
 def known_name(name: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wharfinger.stores.errors import SchemaTooNew, missing_extra
 
@@ -16,6 +17,7 @@ __all__ = [
     "VERSION_TABLE",
     "environments",
     "events",
+    "insert",
     "keys",
     "migrate",
     "registries",
@@ -26,6 +28,35 @@ VERSION_TABLE: Final = "wharfinger_version"
 # Every revision there has been, the newest last.
 REVISIONS: Final = ("0001",)
 _LOCK: Final = 0x77686172  # "whar": one migration at a time in a PostgreSQL database
+
+
+class _Unseen(bytes):
+    """A stored secret as SQLAlchemy hands it out: its log of rows shows the repr."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<stored secret>"
+
+
+class _Stored(sa.TypeDecorator[bytes]):
+    """What is stored of a secret: bytes that no log shows, whether they are sealed or not."""
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def process_result_value(self, value: bytes | None, dialect: sa.Dialect) -> bytes | None:  # noqa: ARG002  # SQLAlchemy's
+        """Hide the value from whoever shows it.
+
+        Args:
+            value: What the driver returned.
+            dialect: Of which database.
+
+        Returns:
+            The same bytes.
+        """
+        return None if value is None else _Unseen(value)
+
 
 metadata: Final[sa.MetaData] = sa.MetaData()
 # SQLite numbers rows by itself in INTEGER columns only.
@@ -58,7 +89,7 @@ registries: Final[sa.Table] = sa.Table(
     sa.Column("email", sa.Text),
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("key_id", sa.String(16), nullable=False),
-    sa.Column("secret", sa.LargeBinary, nullable=False),
+    sa.Column("secret", _Stored, nullable=False),
     sa.Index("wharfinger_registries_address", "environment_id", "address", "sequence"),
     sa.Index("wharfinger_registries_key_id", "key_id"),
 )
@@ -84,6 +115,20 @@ settings: Final[sa.Table] = sa.Table(
 keys: Final[sa.Table] = sa.Table(
     "wharfinger_keys", metadata, sa.Column("key_id", sa.String(16), primary_key=True)
 )
+
+
+def insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """Make the insert of a connection's database, which knows what to do about conflicts.
+
+    Args:
+        connection: The connection.
+        table: Where to insert.
+
+    Returns:
+        The statement.
+    """
+    made = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return made(table)
 
 
 def migrate(connection: sa.Connection) -> None:

@@ -17,21 +17,20 @@ from wharfinger.core.registry import Registry, RegistryState, check_name
 from wharfinger.core.resolver import Resolution
 from wharfinger.core.settings import Settings
 from wharfinger.core.store import deliverable, entitled
-from wharfinger.stores import records, schema
-from wharfinger.stores.database import Database, parse_url
-from wharfinger.stores.errors import StoreError, WrongKey
-from wharfinger.stores.records import Event, Found, Loaded
-from wharfinger.stores.unsealed import UNSEALED, Seal
+from wharfinger.stores import credentials, events, records, schema, settings_row
+from wharfinger.stores.database import HOW_TO_MAKE, Database, parse_url
+from wharfinger.stores.errors import StoreError, StoreNotFound
+from wharfinger.stores.events import Event
+from wharfinger.stores.records import Found, Loaded
+from wharfinger.stores.unsealed import Seal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 __all__ = ["SQLStore"]
 
 _E: Final = schema.environments.c
 _R: Final = schema.registries.c
-_CHUNK: Final = 500
-_latest: Final = schema.registries.alias()
 
 
 @attrs.define(eq=False, repr=False)
@@ -49,17 +48,22 @@ class SQLStore:
     _lock: Lock = attrs.Factory(Lock)
 
     @classmethod
-    def open(cls, url: str, *, seal: Seal) -> SQLStore:
-        """Open the store at a database URL; its tables are made or migrated where needed.
+    def open(cls, url: str, *, seal: Seal, create: bool = True) -> SQLStore:
+        """Open the store at a database URL; older tables are migrated.
+
+        A SQLite file that is gone later is not made anew: what needs it raises StoreNotFound.
 
         Args:
             url: A SQLAlchemy URL: ``sqlite:///registries.db`` or ``postgresql+psycopg://…``.
             seal: The keys that secrets are sealed with, or :data:`wharfinger.stores.UNSEALED`.
+            create: Whether tables are made where there are none, and a file for SQLite; if not,
+                such a database is left as it is.
 
         Returns:
             The store.
 
         Raises:
+            StoreNotFound: When there is no store, and none is to be made.
             StoreError: When it can't be opened; the class says what to do.
             TypeError: When ``seal`` is something else.
             WrongKey: When its secrets are sealed with other keys than these.
@@ -73,7 +77,10 @@ class SQLStore:
             raise StoreError(problem)
         database = Database.connect(parsed)
         try:
+            if not create:
+                _find_store(database)
             database.write(lambda connection: _prepare(connection, seal))
+            database.keep()
         except BaseException:
             database.close()
             raise
@@ -103,7 +110,7 @@ class SQLStore:
         def work(connection: sa.Connection) -> None:
             if not records.create(connection, environment, made.orchestration):
                 raise EnvironmentExists(environment)
-            records.log(connection, "created", environment, actor=self._actor)
+            events.append(connection, "created", environment, actor=self._actor)
 
         self._database.write(work)
         return made
@@ -115,7 +122,7 @@ class SQLStore:
             row = records.touch(connection, environment)
             connection.execute(sa.delete(schema.registries).where(_R.environment_id == row))
             connection.execute(sa.delete(schema.environments).where(_E.id == row))
-            records.log(connection, "destroyed", environment, actor=self._actor)
+            events.append(connection, "destroyed", environment, actor=self._actor)
 
         self._database.write(work)
 
@@ -169,7 +176,7 @@ class SQLStore:
         def work(connection: sa.Connection) -> Registry:
             while (counted := records.count_addition(connection, environment)) is None:
                 if records.create(connection, environment, Orchestration.CATTLE):
-                    records.log(connection, "created", environment, actor=actor)
+                    events.append(connection, "created", environment, actor=actor)
             row, sequence = counted
             registry = Registry(
                 environment=environment,
@@ -178,7 +185,7 @@ class SQLStore:
                 username=credential.username,
                 added_by=added_by,
             )
-            columns = records.sealed(self._seal, registry, credential)
+            columns = credentials.columns_of(self._seal, registry, credential)
             connection.execute(
                 sa.insert(schema.registries).values(
                     environment_id=row,
@@ -189,7 +196,7 @@ class SQLStore:
                     **columns,
                 )
             )
-            records.log(connection, "added", environment, registry, actor)
+            events.append(connection, "added", environment, registry, actor)
             return registry
 
         return self._database.write(work)
@@ -204,7 +211,7 @@ class SQLStore:
 
         def change(registry: Registry) -> tuple[Registry, dict[str, Any]]:
             changed = replace(registry, username=credential.username)
-            return changed, records.sealed(self._seal, changed, credential)
+            return changed, credentials.columns_of(self._seal, changed, credential)
 
         return self._change(environment, registry_id, "updated", change)
 
@@ -222,8 +229,8 @@ class SQLStore:
         def work(connection: sa.Connection) -> None:
             row = records.touch(connection, environment)
             registry = records.find(connection, row, environment, registry_id)
-            connection.execute(sa.delete(schema.registries).where(*_is(row, registry)))
-            records.log(connection, "removed", environment, registry, self._actor)
+            connection.execute(sa.delete(schema.registries).where(*records.is_row(row, registry)))
+            events.append(connection, "removed", environment, registry, self._actor)
 
         self._database.write(work)
 
@@ -242,7 +249,7 @@ class SQLStore:
             "address": str(answer.address),
             "claimed": records.known_sequence(environment, claimed),
         }
-        rows = [Found(*row) for row in self._database.select(_CREDENTIAL, values)]
+        rows = [Found(*row) for row in self._database.select(credentials.ASKED_FOR, values)]
         if not rows:
             raise self._database.read(lambda c: records.environment_not_found(c, environment))
         found = {
@@ -259,7 +266,7 @@ class SQLStore:
         registry = entitled(partial, answer)
         if registry is None:
             return None
-        return records.credential_of(self._seal, *found[registry.sequence])
+        return credentials.opened(self._seal, *found[registry.sequence])
 
     def credentials(
         self, environment: str, settings: Settings | None = None
@@ -270,17 +277,17 @@ class SQLStore:
             loaded = records.load(connection, environment)
             wanted = {r.sequence: r for r in deliverable(loaded.environment, settings)}
             return {
-                wanted[row.sequence].address: records.credential_of(
+                wanted[row.sequence].address: credentials.opened(
                     self._seal, wanted[row.sequence], row
                 )
-                for row in _secrets(connection, loaded.row, list(wanted))
+                for row in credentials.rows_of(connection, loaded.row, list(wanted))
             }
 
         return self._database.read_consistently(work)
 
     def settings(self) -> Settings:
         """Return the settings. See :meth:`wharfinger.SettingsStore.settings`."""
-        return self._database.read(records.load_settings)
+        return self._database.read(settings_row.load)
 
     def save_settings(self, settings: Settings) -> None:
         """Replace the settings. See :meth:`wharfinger.SettingsStore.save_settings`."""
@@ -289,8 +296,8 @@ class SQLStore:
             raise TypeError(msg)
 
         def work(connection: sa.Connection) -> None:
-            records.save_settings(connection, settings)
-            records.log(connection, "settings-saved", actor=self._actor)
+            settings_row.save(connection, settings)
+            events.append(connection, "settings-saved", actor=self._actor)
 
         self._database.write(work)
 
@@ -307,7 +314,7 @@ class SQLStore:
         Returns:
             The events.
         """
-        return self._database.read(lambda c: records.events(c, environment, after, limit))
+        return self._database.read(lambda c: events.read(c, environment, after, limit))
 
     def reseal(self, *, batch: int = 500) -> int:
         """Seal every secret with the first of the store's keys, also those not sealed so far.
@@ -326,33 +333,16 @@ class SQLStore:
             SecretTampered: When a secret does not belong where it stands.
         """
         total = 0
-        while count := self._database.write(lambda connection: self._reseal(connection, batch)):
+
+        def work(connection: sa.Connection) -> int:
+            count = credentials.reseal(connection, self._seal, batch)
+            if count:
+                events.append(connection, "resealed", actor=self._actor)
+            return count
+
+        while count := self._database.write(work):
             total += count
         return total
-
-    def _reseal(self, connection: sa.Connection, batch: int) -> int:
-        current = next(iter(self._seal.ids), "")
-        rows = connection.execute(
-            sa.select(schema.registries, _E.name)
-            .join(schema.environments)
-            .where(_R.key_id != current)
-            .order_by(_R.environment_id, _R.sequence)
-            .limit(batch)
-            .with_for_update(of=schema.registries)
-        ).all()
-        for row in rows:
-            registry = records.registry_of(row.name, row)
-            opener = self._seal if row.key_id else UNSEALED
-            credential = records.credential_of(opener, registry, row)
-            columns = records.sealed(self._seal, registry, credential)
-            connection.execute(
-                sa.update(schema.registries)
-                .where(*_is(row.environment_id, registry))
-                .values(columns)
-            )
-        if rows:
-            records.log(connection, "resealed", actor=self._actor)
-        return len(rows)
 
     def _set_state(
         self, environment: str, registry_id: str, action: str, state: RegistryState
@@ -380,9 +370,11 @@ class SQLStore:
             if columns:
                 records.touch(connection, environment)
                 connection.execute(
-                    sa.update(schema.registries).where(*_is(row, registry)).values(columns)
+                    sa.update(schema.registries)
+                    .where(*records.is_row(row, registry))
+                    .values(columns)
                 )
-                records.log(connection, action, environment, registry, self._actor)
+                events.append(connection, action, environment, registry, self._actor)
             return registry
 
         return self._database.write(work)
@@ -406,61 +398,15 @@ def _address(address: RegistryAddress | str) -> RegistryAddress:
 
 
 _VERSION: Final = sa.select(_E.id, _E.version).where(_E.name == sa.bindparam("name"))
-_CREDENTIAL: Final = (
-    sa.select(_E.additions, *(_R[name] for name in Found._fields[1:]))
-    .select_from(
-        schema.environments.outerjoin(
-            schema.registries,
-            sa.and_(
-                _R.environment_id == _E.id,
-                sa.or_(
-                    _R.sequence == sa.bindparam("claimed"),
-                    _R.sequence
-                    == sa.select(sa.func.max(_latest.c.sequence))
-                    .where(
-                        _latest.c.environment_id == _E.id,
-                        _latest.c.address == sa.bindparam("address"),
-                    )
-                    .scalar_subquery(),
-                ),
-            ),
-        )
-    )
-    .where(_E.name == sa.bindparam("name"))
-    .order_by(_R.sequence)
-)
 
 
-def _is(row: int, registry: Registry) -> tuple[sa.ColumnElement[bool], ...]:
-    return _R.environment_id == row, _R.sequence == registry.sequence
-
-
-def _secrets(
-    connection: sa.Connection, row: int, sequences: list[int]
-) -> Iterator[sa.Row[*tuple[Any, ...]]]:
-    for start in range(0, len(sequences), _CHUNK):
-        some = sequences[start : start + _CHUNK]
-        yield from connection.execute(
-            sa.select(_R.sequence, _R.email, _R.kind, _R.secret).where(
-                _R.environment_id == row, _R.sequence.in_(some)
-            )
-        )
+def _find_store(database: Database) -> None:
+    """Refuse a database in which there is no store, before anything is done to it."""
+    if database.look(schema.revision) is None:
+        raise StoreNotFound(f"there is no store in {database}; {HOW_TO_MAKE}")
 
 
 def _prepare(connection: sa.Connection, seal: Seal) -> None:
     """Migrate and check in one transaction, which no other process has at the same time."""
     schema.migrate(connection)
-    _check_keys(connection, seal)
-
-
-def _check_keys(connection: sa.Connection, seal: Seal) -> None:
-    """Refuse keys that can't be the store's, before one secret is sealed with them."""
-    table = schema.keys
-    used = set(connection.scalars(sa.select(table.c.key_id)))
-    if used and not used & set(seal.ids):
-        given = ", ".join(seal.ids) or "none"
-        msg = f"the secrets are sealed with {', '.join(sorted(used))}, and {given} is given"
-        raise WrongKey(msg)
-    current = next(iter(seal.ids), None)
-    if current is not None and current not in used:
-        connection.execute(sa.insert(table).values(key_id=current))
+    credentials.check_keys(connection, seal)
