@@ -15,11 +15,24 @@ from wharfinger.formats.document import DocumentError, place
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Member", "change", "kind", "load", "members", "object_at", "repeated", "without_bom"]
+__all__ = [
+    "Inside",
+    "Member",
+    "change",
+    "kind",
+    "load",
+    "members",
+    "object_at",
+    "repeated",
+    "without_bom",
+]
 
 _BOM: Final = "\ufeff"
 _SPACE: Final = re.compile(r"[ \t\r\n]*+")
 _INDENT: Final = "\t"  # docker's own
+_UNREADABLE: Final = (
+    "it is not JSON that can be read: NaN, Infinity, a number too long, or a nesting too deep"
+)
 _KINDS: Final = {
     bool: "a boolean",
     dict: "an object",
@@ -101,7 +114,7 @@ def load(text: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:  # it holds the document
         where, problem = f"line {error.lineno}, column {error.colno}", "it is not valid JSON"
     except (ValueError, RecursionError):
-        problem = "it is not JSON that can be read: a number is too long, or a nesting too deep"
+        problem = _UNREADABLE
     if problem:
         raise DocumentError(where, problem)
     if not isinstance(value, dict):
@@ -125,9 +138,9 @@ def members(text: str, start: int = 0) -> Iterator[Member]:
     """
     at = _skip(text, _skip(text, start) + 1)
     while text[at] == '"':
-        name, end = _DECODER.raw_decode(text, at)
+        name, end = _decoded(text, at)
         value_start = _skip(text, _skip(text, end) + 1)
-        value, end = _DECODER.raw_decode(text, value_start)
+        value, end = _decoded(text, value_start)
         yield Member(name, at, value_start, end, value)
         at = _skip(text, end)
         if text[at] == ",":
@@ -142,10 +155,10 @@ def object_at(text: str, *path: str) -> int | None:
         path: The names of the members that lead to it.
 
     Returns:
-        Where it begins; None where it is not there.
+        Where it begins; None where it is not there, or null, as Go writes an empty map.
 
     Raises:
-        DocumentError: When something else is there, ``null`` included.
+        DocumentError: When something else is there.
     """
     start = 0
     for depth, name in enumerate(path, start=1):
@@ -153,7 +166,7 @@ def object_at(text: str, *path: str) -> int | None:
         for member in members(text, start):
             if member.name == name:
                 found = member
-        if found is None:
+        if found is None or found.value is None:
             return None
         if not isinstance(found.value, dict):
             raise DocumentError(
@@ -186,16 +199,26 @@ def repeated(text: str, start: int = 0) -> dict[str, list[int]]:
     return {name: found for name, found in lines.items() if len(found) > 1}
 
 
+class Inside(dict[str, Any]):
+    """A new value of :func:`change` that changes members of the object that is there.
+
+    Its values are as those of :func:`change`. Where no object is there, it is the new value,
+    without what is None in it. Of repeated objects, which Go reads as one, the last one gets what
+    is new, and all lose what it replaces.
+    """
+
+
 def change(text: str, changes: Mapping[str, Any], *path: str) -> str:
     """Set and remove members of an object, and leave every other byte as it is.
 
     Args:
         text: The document; blank text is an empty object.
-        changes: Names with their new values; None removes a member.
-        path: The names of the members that lead to the object; what is missing is made.
+        changes: Names with their new values; None removes a member, and :class:`Inside` changes
+            one that is an object.
+        path: The names of the members that lead to the object; what is missing, or null, is made.
 
     Returns:
-        The changed document.
+        The changed document. What is new is laid out as its surroundings are.
 
     Raises:
         DocumentError: When the document can't be read, or something else than an object stands on
@@ -211,17 +234,12 @@ def change(text: str, changes: Mapping[str, Any], *path: str) -> str:
     if not text.strip():
         text = f"{{}}{text}" if text.startswith("\n") else "{}\n"
     load(text)
-    known = len(path)
-    while (start := object_at(text, *path[:known])) is None:
-        known -= 1
-    kept = {name: value for name, value in changes.items() if value is not None}
-    if known < len(path):
-        if not kept:
-            return bom + text
-        for name in reversed(path[known + 1 :]):
-            kept = {name: kept}
-        changes = {path[known]: kept}
-    return bom + _changed(text, start, changes, known)
+    object_at(text, *path)  # to refuse what is no object
+    for name in reversed(path):
+        changes = {name: Inside(changes)}
+    opening = _skip(text, 0)
+    changed, end = _changed(text, opening, changes, 0)
+    return bom + text[:opening] + changed + text[end:]
 
 
 class _Layout(NamedTuple):
@@ -230,6 +248,7 @@ class _Layout(NamedTuple):
     first: str  # before its first member
     later: str  # before every other one
     last: str  # behind its last one
+    colon: str  # between a name and its value
     indent: str  # of a value in it; empty where a value takes one line
     margin: str  # a new line, and the blanks that all lines of a value start with
 
@@ -243,45 +262,102 @@ class _Layout(NamedTuple):
                 lead = f"\n{_INDENT}"
             newline, _, indent = lead.rpartition("\n")
             lead = f"{newline}\n{indent * (depth + 1)}" if "\n" in lead else ""
+        colon = _colon(text, opening)
         if "\n" not in lead:
-            return cls(lead, " ", "", "", "")
+            return cls(lead, colon[1:], "", colon, "", "")
         newline, _, blanks = lead.rpartition("\n")
         newline = "\r\n" if newline.endswith("\r") else "\n"
         indent = blanks[: max(1, len(blanks) // (depth + 1))] or _INDENT
         last = newline + blanks[: len(blanks) - len(indent)]
-        return cls(newline + blanks, newline + blanks, last, indent, newline + blanks)
+        return cls(newline + blanks, newline + blanks, last, colon, indent, newline + blanks)
 
     def value(self, value: object) -> str:
         if not self.indent:
-            return json.dumps(value)
+            return json.dumps(value, separators=(f",{self.later}", self.colon))
         return json.dumps(value, indent=self.indent).replace("\n", self.margin)
 
 
-def _changed(text: str, start: int, changes: Mapping[str, Any], depth: int) -> str:
-    opening = _skip(text, start) + 1
+def _colon(text: str, opening: int) -> str:
+    """The colon of an object's first member, with the blank behind it."""
+    at = _skip(text, opening)
+    if text[at] != '"':
+        return ": "
+    colon = _skip(text, _decoded(text, at)[1])
+    return ": " if text[colon + 1].isspace() else ":"
+
+
+class _Kept(NamedTuple):
+    """A member that stays, or comes."""
+
+    lead: str  # the blanks before it
+    text: str
+    trail: str  # the blanks before the comma behind it
+
+
+def _changed(text: str, start: int, changes: Mapping[str, Any], depth: int) -> tuple[str, int]:
+    """A changed object, and where the old one ends."""
+    opening = start + 1
     layout = _Layout.of(text, opening, depth)
     found = list(members(text, start))
     last = {member.name: position for position, member in enumerate(found)}
-    first, closing = layout.first, layout.last
-    kept: list[tuple[str, str]] = []  # members, and what stands before them
-    ends = opening
+    before, closing, ends = opening, layout.last, _skip(text, opening)
+    kept: list[_Kept] = []
     for position, member in enumerate(found):
-        lead = text[text.index(",", ends) + 1 if position else opening : member.start]
-        first = first if position else lead
-        ends = member.end
-        closing = text[ends : _skip(text, ends)]
+        lead = text[before : member.start]
+        ends = _skip(text, member.end)
+        trail = text[member.end : ends]
+        before = ends + 1  # behind a comma, or the end
+        if position == len(found) - 1:
+            trail, closing = "", trail
+        new = changes.get(member.name)
         if member.name not in changes:
-            kept.append((lead, text[member.start : ends]))
-        elif last[member.name] == position and changes[member.name] is not None:
-            value = layout.value(changes[member.name])
-            kept.append((lead, text[member.start : member.value_start] + value))
-    for name, value in changes.items():
-        if name not in last and value is not None:
-            kept.append((layout.later, f"{json.dumps(name)}: {layout.value(value)}"))
+            kept.append(_Kept(lead, text[member.start : member.end], trail))
+        elif isinstance(new, Inside) and isinstance(member.value, dict):
+            inner = new if last[member.name] == position else _removals(new)
+            value, _ = _changed(text, member.value_start, inner, depth + 1)
+            kept.append(_Kept(lead, text[member.start : member.value_start] + value, trail))
+        elif last[member.name] == position and new is not None:
+            value = text[member.value_start : member.end]
+            if not isinstance(new, str) or new != member.value:  # or its escapes stay
+                value = layout.value(_without_none(new))
+            kept.append(_Kept(lead, text[member.start : member.value_start] + value, trail))
+    come = {name: _without_none(new) for name, new in changes.items() if name not in last}
+    kept += [
+        _Kept(layout.later, f"{json.dumps(name)}{layout.colon}{layout.value(new)}", "")
+        for name, new in come.items()
+        if new is not None
+    ]
+    if kept == [] and found == []:
+        return text[start : ends + 1], ends + 1
     if kept:
-        kept[0] = first, kept[0][1]
-    body = ",".join(lead + member for lead, member in kept)
-    return text[:opening] + (body + closing if kept else "") + text[_skip(text, ends) :]
+        first = text[opening : found[0].start] if found else layout.first
+        kept[0] = kept[0]._replace(lead=first)
+        kept[-1] = kept[-1]._replace(trail=closing)
+    body = ",".join("".join(member) for member in kept)
+    return f"{{{body}}}", ends + 1
+
+
+def _removals(changes: Inside) -> Inside:
+    """The same members, removed."""
+    return Inside(
+        {name: _removals(new) if isinstance(new, Inside) else None for name, new in changes.items()}
+    )
+
+
+def _without_none(value: object) -> object:
+    """What a new value is where nothing is to be changed; None where that is nothing."""
+    if not isinstance(value, Inside):
+        return value
+    inner = {name: _without_none(new) for name, new in value.items()}
+    return {name: new for name, new in inner.items() if new is not None} or None
+
+
+def _decoded(text: str, at: int) -> tuple[Any, int]:
+    try:
+        return _DECODER.raw_decode(text, at)
+    except RecursionError:  # one call deeper than load, which had read it
+        pass
+    raise DocumentError("", _UNREADABLE)
 
 
 def _skip(text: str, at: int) -> int:

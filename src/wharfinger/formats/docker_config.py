@@ -1,32 +1,42 @@
-"""``config.json``: docker's own configuration, as far as it says credentials."""
+"""``config.json``: docker's own configuration, as far as it says credentials.
+
+What docker does with it was read in its command line's ``cli/config``, release 29.
+"""
 
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from wharfinger.core.address import RegistryAddress
+from wharfinger.core.credential import CredentialKind
+from wharfinger.core.diagnose import Diagnostic
+from wharfinger.core.errors import nearest
 from wharfinger.formats import _json_text
+from wharfinger.formats._auth_helpers import hidden, malformed, read_helpers
 from wharfinger.formats._auths import (
     AuthEntry,
     counting,
     key,
+    merge_auths,
     read_auths,
-    wire,
+    repetitions,
+    wire_auths,
 )
-from wharfinger.formats.document import Parsed, forgetful
+from wharfinger.formats.document import Parsed, forgetful, place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from wharfinger.core.credential import Credential
 
-__all__ = ["DockerConfig", "key", "parse", "render"]
+__all__ = ["DockerConfig", "key", "merge", "parse", "render"]
 
 _KNOWN: Final = ("auths", "credsStore", "credHelpers")
-_MEMBERS_LOOKED_AT: Final = 100  # a misspelt name is looked for among these
+_LOOKED_AT: Final = 100  # names among which a misspelt one is looked for
 
 
 @attrs.frozen
@@ -37,8 +47,8 @@ class DockerConfig(Parsed[AuthEntry]):
         entries: The entries of ``auths`` that can be used.
         diagnostics: What is wrong or surprising in the document.
         creds_store: The credential helper of all registries; None for none.
-        cred_helpers: The credential helpers of single registries by docker's key for them; one
-            that is empty says that the entry in ``auths`` counts all the same.
+        cred_helpers: The credential helpers of single registries, by docker's :func:`key`; an
+            empty one says that ``auths`` counts, whatever ``creds_store`` is.
     """
 
     creds_store: str | None = None
@@ -51,7 +61,14 @@ class DockerConfig(Parsed[AuthEntry]):
             address: The registry's address.
 
         Returns:
-            The name behind ``docker-credential-``; None where docker reads ``auths``.
+            What follows ``docker-credential-`` in its name; None where docker reads ``auths``.
+
+        Example:
+            >>> read = parse('{"credsStore": "pass", "credHelpers": {"quay.io": ""}}')
+            >>> read.helper(RegistryAddress.parse("ghcr.io"))
+            'pass'
+            >>> read.helper(RegistryAddress.parse("quay.io")) is None
+            True
         """
         return self.cred_helpers.get(key(address), self.creds_store) or None
 
@@ -59,8 +76,12 @@ class DockerConfig(Parsed[AuthEntry]):
         """Return the credentials that stand in the document, one a registry.
 
         Returns:
-            The credential of each registry whose entry has one: the entry that docker takes, or
-            where it finds none the last one. What a helper would say instead is not looked at.
+            The credential of each registry: of its entries the one that docker takes, or the last
+            one where docker finds none. Entries of namespaces and of helpers are left out.
+
+        Example:
+            >>> list(parse('{"auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}}}').credentials())
+            [RegistryAddress.parse('quay.io')]
         """
         return counting(self.entries)
 
@@ -73,23 +94,42 @@ def parse(text: str) -> DockerConfig:
         text: The document; blank text is an empty one, as for docker.
 
     Returns:
-        What it says of credentials. Other keys are passed over.
+        What it says of credentials; other members are passed over. The codes of its diagnostics are
+        in the reference.
 
     Raises:
-        DocumentError: When it is not valid JSON, or ``auths``, ``credsStore`` or ``credHelpers``
-            is of the wrong type.
+        DocumentError: When it is not valid JSON, no object, or its ``auths`` is none.
 
     Example:
-        >>> read = parse('{"auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}}}')
+        >>> read = parse('{"auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}, "ghcr.io": 1}}')
         >>> read.entries[0].credential
         Credential(username='ci', secret=Secret('***'), email=None, kind=CredentialKind.PASSWORD)
-        >>> print(parse('{"auths": {"quay.io": {"auth": "eA=="}}}').diagnostics[0].place)
-        auths["quay.io"].auth
+        >>> print(read.diagnostics[0])
+        auths["ghcr.io"]: entry-malformed (R20): an object is wanted, and this is a number; log in \
+again
     """
     plain = _json_text.without_bom(text)
-    document = _json_text.load(plain) if plain.strip() else {}
-    entries, remarks = read_auths(document.get("auths"), "auths")
-    return DockerConfig(tuple(entries), tuple(remarks))
+    if not plain.strip():
+        return DockerConfig(())
+    document = _json_text.load(plain)
+    entries, found = read_auths(document.get("auths"), "auths")
+    remarks = [remark for remark in repetitions(plain, 0) if remark.place in _KNOWN]
+    for name in ("auths", "credHelpers"):
+        if isinstance(document.get(name), dict):
+            remarks += repetitions(plain, _json_text.object_at(plain, name), name)
+    remarks += [*_misspelt(document), *found]
+    creds_store = document.get("credsStore")
+    if not isinstance(creds_store, str | None):
+        remarks.append(malformed("a string", creds_store, "credsStore"))
+        creds_store = None
+    helpers = read_helpers(document.get("credHelpers"), "docker", key, remarks)
+    for entry in entries:
+        name = key(entry.address)
+        # A registry's token is kept beside what a helper says.
+        if helpers.get(name, creds_store) and not _is_registry_token(entry):
+            where = place("credHelpers", name) if name in helpers else "credsStore"
+            remarks += hidden(entry, "docker", where)
+    return DockerConfig(tuple(entries), tuple(remarks), creds_store or None, helpers)
 
 
 @forgetful
@@ -117,8 +157,72 @@ def render(credentials: Mapping[RegistryAddress, Credential]) -> str:
             }
         }
     """
-    auths = {
-        key(address): wire(credentials[address], "auths", key(address))
-        for address in sorted(credentials)
-    }
-    return json.dumps({"auths": auths}, indent="\t") + "\n"
+    return json.dumps({"auths": wire_auths(credentials)}, indent="\t") + "\n"
+
+
+@forgetful
+def merge(
+    text: str,
+    credentials: Mapping[RegistryAddress, Credential],
+    *,
+    remove: Iterable[RegistryAddress] = (),
+) -> str:
+    """Set and remove registries' entries in a ``config.json``, and leave every other byte alone.
+
+    Where a credential helper is named for a registry, docker asks that and no entry; the
+    diagnostics of the result, parsed, say so.
+
+    Args:
+        text: The document; blank text is an empty one.
+        credentials: The entries to be set. What an entry has beside its credential stays.
+        remove: The registries whose entries go; one that ``credentials`` has is set all the same.
+
+    Returns:
+        The changed document. Of these registries other spellings of the key go; keys for a
+        namespace stay.
+
+    Raises:
+        DocumentError: When the document can't be read, or could not say a credential.
+
+    Example:
+        >>> from wharfinger import Credential, RegistryAddress, Secret
+        >>> quay = RegistryAddress.parse("quay.io")
+        >>> merge(
+        ...     '{"psFormat": "x", "auths": {"https://quay.io/v1/": {}}}',
+        ...     {quay: Credential("ci", Secret("hunter2"))},
+        ... )
+        '{"psFormat": "x", "auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}}}'
+        >>> merge('{"auths": {"quay.io": {}, "ghcr.io": {}}}', {}, remove=[quay])
+        '{"auths": {"ghcr.io": {}}}'
+    """
+    return merge_auths(text, credentials, remove)
+
+
+def _is_registry_token(entry: AuthEntry) -> bool:
+    credential = entry.credential
+    return credential is not None and credential.kind is CredentialKind.REGISTRY_TOKEN
+
+
+def _misspelt(document: dict[str, object]) -> Iterator[Diagnostic]:
+    """Remark on names that are nearly those of credentials."""
+    by_case = {known.casefold(): known for known in _KNOWN}
+    for name in islice(document, _LOOKED_AT):
+        if name in _KNOWN:
+            continue
+        if same := by_case.get(name.casefold()):
+            problem, near = "docker reads it in any case, and others do not", same
+        elif found := nearest(name, _KNOWN):
+            problem, near = "nothing reads it", found
+        else:
+            continue
+        yield Diagnostic("member-misspelt", "R20", problem, f"write {near!r}", place(name))
+    if "auths" not in document and any(
+        isinstance(value, dict) and "auth" in value
+        for value in islice(document.values(), _LOOKED_AT)
+    ):
+        yield Diagnostic(
+            "auths-missing",
+            "R20",
+            "its entries stand outside of auths, as in a .dockercfg; docker reads none of them",
+            "put them into auths, or read it with dockercfg.parse",
+        )
