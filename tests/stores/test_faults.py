@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -92,6 +93,46 @@ def test_no_room_for_a_new_store(disk: Path, keys: SealingKeys) -> None:
         (disk / "ballast").write_bytes(bytes(2_000_000))
     with pytest.raises(StoreFull):
         SQLStore.open(f"sqlite:///{disk / 'registries.db'}", seal=keys)
+
+
+@pytest.fixture
+def small(postgresql: PostgreSQL) -> Iterator[tuple[str, Path]]:
+    """An empty database of a server that keeps its tables on a disk of 1 MB, and the disk."""
+    data = Path(postgresql.server.pgdata)
+    owner = data.stat()
+    disk = data.with_name("small")
+    disk.mkdir()
+    options = f"size=1m,mode=700,uid={owner.st_uid},gid={owner.st_gid}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk], check=True)  # noqa: S607
+    postgresql.execute(f"CREATE TABLESPACE small LOCATION '{disk}'")
+    url = postgresql.new()
+    yield f"{url}+-cdefault_tablespace%3Dsmall", disk
+    postgresql.execute(f"DROP SCHEMA {url.rpartition('%3D')[2]} CASCADE")
+    postgresql.execute("DROP TABLESPACE small")
+    subprocess.run(["umount", disk], check=True)  # noqa: S607
+
+
+def test_a_full_disk_of_the_server(small: tuple[str, Path], keys: SealingKeys) -> None:
+    """The same on PostgreSQL, whose tables compress: every secret is noise."""
+    url, disk = small
+    store = SQLStore.open(url, seal=keys)
+    added = 0
+
+    def fill_it() -> None:
+        nonlocal added
+        while True:
+            store.add("ci", "quay.io", Credential("u", Secret(token_hex(8_000))))
+            added += 1
+
+    with pytest.raises(StoreFull, match="no room left") as caught:
+        fill_it()
+    assert caught.value.__context__ is None
+    assert added > 5
+    assert len(store.environment("ci").registries) == added
+    assert len(secret_of(store)) == 16_000
+    remount(disk, "size=8m")
+    assert store.add("ci", "quay.io", papers("u")).sequence == added + 1
+    store.close()
 
 
 def test_a_read_only_folder(disk: Path, keys: SealingKeys) -> None:

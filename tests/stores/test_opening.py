@@ -164,6 +164,27 @@ def test_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     sys.modules.pop("acme_store", None)
 
 
+def test_entry_points_are_not_looked_at_unasked(
+    url: str, keys: SealingKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's packages are looked through for a scheme that is known here."""
+    looked: list[object] = []
+
+    def look(**asked: object) -> tuple[()]:
+        looked.append(asked)
+        return ()
+
+    monkeypatch.setattr("importlib.metadata.entry_points", look)
+    open_store("memory:", seal=keys)
+    store = open_store(url, seal=keys)
+    assert isinstance(store, SQLStore)
+    store.close()
+    assert looked == []
+    with pytest.raises(UnknownStore):
+        open_store("acme://host", seal=keys)
+    assert looked == [{"group": "wharfinger.stores"}]
+
+
 WITHOUT = """
     import sys
 
