@@ -8,6 +8,7 @@ __all__ = ["COMMANDS"]
 
 # Name -> one line of help. The module's name is the command's, with ``_`` for ``-``.
 COMMANDS: Final[dict[str, str]] = {
+    "docker-credential": "answer docker, podman or skopeo as their credential helper",
     "explain": "say where images are pulled from, whether they may be, and why",
     "registries": "list and change the registries of a store",
 }
