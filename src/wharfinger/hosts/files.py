@@ -23,7 +23,7 @@ from wharfinger.core.errors import WharfingerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["PRIVATE", "FileError", "update", "write"]
+__all__ = ["PRIVATE", "FileError", "remove", "told", "update", "write"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -77,7 +77,13 @@ class FileError(WharfingerError):
         return f"{self.path}: {self.problem}"
 
 
-def write(path: str | os.PathLike[str], content: str | bytes, *, mode: int = PRIVATE) -> None:
+def write(
+    path: str | os.PathLike[str],
+    content: str | bytes,
+    *,
+    mode: int = PRIVATE,
+    owner: tuple[int, int] | None = None,
+) -> None:
     """Write a file, whole or not at all.
 
     The file gets the mode that is asked for and belongs to who writes it, whatever was there
@@ -89,6 +95,7 @@ def write(path: str | os.PathLike[str], content: str | bytes, *, mode: int = PRI
         path: The file; its folder must be there.
         content: What to write; text in UTF-8.
         mode: Its permissions, never more than these from its first byte on.
+        owner: The ids of the user and the group that it belongs to, if not to who writes it.
 
     Raises:
         FileError: When it can't be written; what was there is untouched.
@@ -108,7 +115,7 @@ def write(path: str | os.PathLike[str], content: str | bytes, *, mode: int = PRI
         try:
             with _opened(where) as (folder, name):
                 _look(folder, name)
-                _replace(folder, name, data, mode)
+                _replace(folder, name, data, mode, owner)
         except _Fault as fault:
             problem = str(fault)
     data = None
@@ -168,6 +175,52 @@ def update(
         raise FileError(where, problem)
 
 
+def remove(path: str | os.PathLike[str]) -> None:
+    """Remove a file, and what a killed writer left beside it.
+
+    Args:
+        path: The file; it is no error if it is not there.
+
+    Raises:
+        FileError: When it can't be removed, or is no regular file.
+
+    Example:
+        >>> import tempfile
+        >>> path = f"{tempfile.mkdtemp()}/config.json"
+        >>> write(path, "{}")
+        >>> remove(path)
+        >>> os.path.exists(path)
+        False
+    """
+    where = os.fspath(path)
+    problem = None
+    try:
+        with _opened(where) as (folder, name):
+            found = _look(folder, name)
+            _unlink(folder, f".{name}{_SUFFIX}", *([name] if found else []))
+    except _Fault as fault:
+        problem = str(fault)
+    if problem is not None:
+        raise FileError(where, problem)
+
+
+def told(error: OSError) -> str:
+    """Say what the system says no to, and what to do about it.
+
+    Args:
+        error: What it raised.
+
+    Returns:
+        A clause for people, which names no file.
+
+    Example:
+        >>> told(OSError(errno.EROFS, "Read-only file system"))
+        'read-only file system; choose a folder that can be written to'
+    """
+    reason = error.strerror or type(error).__name__
+    return f"{reason[:1].lower()}{reason[1:]}{_HINTS.get(error.errno or 0, '')}"
+
+
 class _Fault(Exception):
     """What is wrong with the file, in words."""
 
@@ -180,9 +233,8 @@ def _faulty(function: Callable[_P, _T]) -> Callable[_P, _T]:
         try:
             return function(*args, **kwargs)
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            hint = _HINTS.get(error.errno or 0, "")
-        raise _Fault(f"{reason[:1].lower()}{reason[1:]}{hint}")
+            problem = told(error)
+        raise _Fault(problem)
 
     return call
 
@@ -267,7 +319,17 @@ def _content(folder: int, name: str) -> bytes:
 
 
 @_faulty
-def _replace(folder: int, name: str, data: bytes, mode: int) -> None:
+def _unlink(folder: int, *names: str) -> None:
+    for name in names:
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder)
+    os.fsync(folder)
+
+
+@_faulty
+def _replace(
+    folder: int, name: str, data: bytes, mode: int, owner: tuple[int, int] | None = None
+) -> None:
     """Put a new file in the place of what is there; the folder is locked."""
     temporary = f".{name}{_SUFFIX}"
     with suppress(FileNotFoundError):
@@ -277,6 +339,8 @@ def _replace(folder: int, name: str, data: bytes, mode: int) -> None:
         with os.fdopen(file, "wb") as stream:
             stream.write(data)
             stream.flush()
+            if owner is not None:
+                os.fchown(file, *owner)
             os.fchmod(file, mode)
             os.fsync(file)
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
