@@ -46,6 +46,7 @@ _NO_USERNAME: Final = "no credentials username"
 _TOKEN: Final = "<token>"  # noqa: S105  # a word of the protocol
 
 _MOST: Final = 1 << 20  # bytes of input; a key file of Google's has some 2,400
+_NEWLINE: Final = re.compile(r"\r?\n\Z")
 _SERVER: Final = re.compile(r"[A-Za-z0-9._:/\[\]~-]++")
 _WHOLE_REGISTRY: Final = frozenset({"", "v1", "v1/", "v2", "v2/"})
 
@@ -121,14 +122,14 @@ def _input() -> str:
     if len(given) > _MOST:
         raise _Refusal(f"there is more than {_MOST} bytes on standard input")
     try:
-        return given.decode()
+        return _NEWLINE.sub("", given.decode())
     except UnicodeDecodeError:
         pass  # the error has the text
     raise _Refusal("standard input is not UTF-8")
 
 
 def _get(store: CredentialStore, environment: str, given: str) -> str:
-    server, address = _server(given)
+    address = _address(given)
     known = store.environment(environment)
     registry = None if address is None else known.in_force(address)
     if (
@@ -142,7 +143,7 @@ def _get(store: CredentialStore, environment: str, given: str) -> str:
         raise _Refusal(f"{registry.id} has a registry token, which no credential helper can tell")
     return json.dumps(
         {
-            "ServerURL": server,
+            "ServerURL": given,
             "Username": _username(credential),
             "Secret": credential.secret.reveal(),
         }
@@ -156,11 +157,14 @@ def _store(store: CredentialStore, environment: str, given: str) -> str:
     fields = [document.get(name, "") for name in ("ServerURL", "Username", "Secret")]
     if not all(isinstance(field, str) for field in fields):
         raise _Refusal("ServerURL, Username and Secret are strings")
-    server, address = _server(fields[0])
+    server = fields[0]
+    address = _address(server)
     if not fields[1]:
         raise _Refusal(_NO_USERNAME)
     if address is None:
-        raise _Refusal(f"{server} is a part of a registry; a store keeps one credential for all")
+        raise _Refusal(
+            f"{server[:80]} is a part of a registry, and a store has one credential for all"
+        )
     is_token = fields[1] == _TOKEN
     kind = CredentialKind.IDENTITY_TOKEN if is_token else CredentialKind.PASSWORD
     credential = Credential(fields[1], Secret(fields[2]), kind=kind)
@@ -174,7 +178,7 @@ def _store(store: CredentialStore, environment: str, given: str) -> str:
 
 
 def _erase(store: CredentialStore, environment: str, given: str) -> str:
-    _, address = _server(given)
+    address = _address(given)
     known = store.environment(environment)
     registry = None if address is None else known.in_force(address)
     if registry is not None:
@@ -203,12 +207,11 @@ _ACTIONS: Final[dict[str, Callable[[CredentialStore, str, str], str]]] = {
 }
 
 
-def _server(given: str) -> tuple[str, RegistryAddress | None]:
-    """A server as clients name it, and its address; None where it names a part of a registry.
+def _address(server: str) -> RegistryAddress | None:
+    """The address of a server as clients name it; None where it names a part of a registry.
 
     A part is a namespace, as podman has it, or a key that docker keeps its own tokens under.
     """
-    server = given.removesuffix("\n").removesuffix("\r")
     if not server:
         raise _Refusal(_NO_SERVER)
     if not _SERVER.fullmatch(server):  # once, `qu<newline>ay.io` was answered with quay.io's secret
@@ -218,7 +221,7 @@ def _server(given: str) -> tuple[str, RegistryAddress | None]:
         raise _Refusal("the server URL is that of no registry; its scheme is not http or https")
     host, _, path = rest.partition("/")
     address = RegistryAddress.parse(host)
-    return server, address if path in _WHOLE_REGISTRY else None
+    return address if path in _WHOLE_REGISTRY else None
 
 
 def _settings(store: CredentialStore) -> Settings:
