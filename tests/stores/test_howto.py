@@ -125,10 +125,14 @@ def alike(printed: str) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it types into a terminal as Linux has it")
-def test_the_command_line(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["variable", "option"])
+def test_the_command_line(url: str, by: str, tmp_path: Path) -> None:
     """The whole session of the how-to prints what stands there, on both databases."""
     (session,) = blocks(section("On the command line"), "console")
     assert session.count(ITS_URL) == 1
+    if by == "option":
+        session = session.replace(f"$ export WHARFINGER_STORE={ITS_URL}\n", "")
+        session = session.replace("--environment", f"--store '{url}' --environment")
     session = session.replace(ITS_URL, f"'{url}'")
     programs = tmp_path / "bin"
     programs.mkdir()
