@@ -11,6 +11,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
 import pytest
+import sqlalchemy as sa
 
 from tests.stores.conftest import fill, papers
 from wharfinger import Credential, Secret, resolve
@@ -23,6 +24,8 @@ from wharfinger.stores import (
     StoreNotFound,
     StoreNotWritable,
     StoreUnavailable,
+    events,
+    schema,
 )
 
 if TYPE_CHECKING:
@@ -267,6 +270,38 @@ def test_a_lock_that_stays(tmp_path: Path, keys: SealingKeys) -> None:
         assert caught.value.uncertain is False
         assert secret_of(store) == "secret of new"
         other.communicate()
+    assert store.add("ci", "quay.io", papers("u")).sequence == 4
+    store.close()
+
+
+def test_a_lock_of_postgresql_that_stays(postgresql: PostgreSQL, keys: SealingKeys) -> None:
+    """The same where a row, the event log or the whole store is locked and stays so."""
+    url = postgresql.new()
+    store = SQLStore.open(url, seal=keys)
+    fill(store)
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    locks = {
+        "SELECT FROM wharfinger_environments WHERE name = 'ci' FOR UPDATE": ["add", "reading"],
+        f"SELECT pg_advisory_xact_lock({events._LOCK})": ["add", "reading"],
+        f"SELECT pg_advisory_xact_lock({schema._LOCK})": ["open"],
+        "LOCK TABLE wharfinger_environments": ["read"],
+    }
+    calls: dict[str, Callable[[], object]] = {
+        "add": lambda: store.add("ci", "quay.io", papers("u")),
+        "open": lambda: SQLStore.open(url, seal=keys),
+        "read": lambda: store.environment("ci"),
+    }
+    for statement, concerned in locks.items():
+        with engine.begin() as other:
+            other.exec_driver_sql(statement)
+            for name in concerned:
+                if name == "reading":
+                    assert secret_of(store) == "secret of new"
+                    continue
+                with pytest.raises(StoreUnavailable, match="stayed locked") as caught:
+                    calls[name]()
+                assert caught.value.uncertain is False
+                assert caught.value.__context__ is None
     assert store.add("ci", "quay.io", papers("u")).sequence == 4
     store.close()
 

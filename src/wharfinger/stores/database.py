@@ -6,7 +6,7 @@ exception leaves this module: each is read for what happened, dropped, and told 
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -45,7 +45,7 @@ _T = TypeVar("_T")
 _ATTEMPTS: Final = 20
 _BEGIN: Final = "wharfinger_begin"
 BUSY_SECONDS = 30
-"""How long SQLite waits for a lock before it is asked again."""
+"""How long a lock is waited for before the database is asked again."""
 CONNECT_SECONDS = 10
 """How long a connection to PostgreSQL may take to be made, unless the URL says so."""
 RETRY_SECONDS = 60
@@ -116,6 +116,7 @@ class Database:
             if missing is None:
                 raise
         else:
+            event.listen(engine, "connect", _prepare_postgresql)
             return cls(
                 engine,
                 engine.execution_options(isolation_level="AUTOCOMMIT"),
@@ -268,6 +269,13 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
         connection.close()  # the pool does not know it yet
         raise
     cursor.close()
+
+
+def _prepare_postgresql(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    # Otherwise a writer that was stopped before its commit is waited for as long as it lives.
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
+    connection.commit()
 
 
 def _find_file(
