@@ -10,5 +10,6 @@ __all__ = ["COMMANDS"]
 COMMANDS: Final[dict[str, str]] = {
     "docker-credential": "answer docker, podman or skopeo as their credential helper",
     "explain": "say where images are pulled from, whether they may be, and why",
+    "kubelet-provider": "answer a kubelet that asks for the credential of an image",
     "registries": "list and change the registries of a store",
 }
