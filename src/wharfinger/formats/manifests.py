@@ -14,15 +14,16 @@ import attrs
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.core.errors import InvalidReference
 from wharfinger.core.reference import ImageReference
-from wharfinger.formats import _yaml_text
 from wharfinger.formats._json_text import without_bom
+from wharfinger.formats._tree import edited, repetitions, rewritten
+from wharfinger.formats._yaml_text import documents
 from wharfinger.formats.document import DocumentError, Parsed, forgetful, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wharfinger.core.settings import Settings
-    from wharfinger.formats._yaml_text import Node
+    from wharfinger.formats._tree import Node
 
     _Path = tuple[str | int, ...]
 
@@ -129,7 +130,7 @@ def parse(text: str) -> Parsed[ImageUse]:
 quay.io/acme/api
     """
     reader = _Reader()
-    reader.read(_yaml_text.documents(without_bom(text)))
+    reader.read(documents(without_bom(text)))
     return Parsed(tuple(use for use, _ in reader.found), tuple(reader.remarks))
 
 
@@ -161,7 +162,7 @@ def merge(text: str, settings: Settings) -> str:
     """
     plain = without_bom(text)
     reader = _Reader()
-    reader.read(_yaml_text.documents(plain))
+    reader.read(documents(plain))
     for remark in reader.remarks:
         raise DocumentError(remark.place, f"{remark.message}; {remark.repair}")
     edits: dict[int, tuple[int, int, str]] = {}
@@ -169,11 +170,11 @@ def merge(text: str, settings: Settings) -> str:
         image = _located(use, settings)
         if image == str(use.reference) or node.start in edits:
             continue
-        edit = _yaml_text.rewritten(plain, node, image)
+        edit = rewritten(plain, node, image)
         if edit is None:
             raise DocumentError(use.place, f"it can't be replaced as it is written; {_QUOTES}")
         edits[node.start] = edit
-    return text[: len(text) - len(plain)] + _yaml_text.edited(plain, edits.values())
+    return text[: len(text) - len(plain)] + edited(plain, edits.values())
 
 
 def _located(use: ImageUse, settings: Settings) -> str:
@@ -192,9 +193,9 @@ class _Reader:
         self.remarks: list[Diagnostic] = []
         self.kind = self.namespace = self.name = ""
 
-    def read(self, documents: list[Node]) -> None:
-        for number, document in enumerate(documents):
-            self.document(document, ("documents", number) if len(documents) > 1 else ())
+    def read(self, found: list[Node]) -> None:
+        for number, document in enumerate(found):
+            self.document(document, ("documents", number) if len(found) > 1 else ())
 
     def document(self, node: Node, path: _Path) -> None:
         if node.value is None:
@@ -351,13 +352,7 @@ class _Reader:
         self.remark("image-invalid", path, problem, repair)
 
     def repeated(self, node: Node, path: _Path) -> None:
-        for name, (first, last) in node.repeated.items():
-            self.remark(
-                "name-repeated",
-                (*path, name),
-                f"it stands in line {first} and in line {last}, and the last one was read",
-                "keep one of them",
-            )
+        self.remarks += repetitions(node, *path)
 
     def remark(self, code: str, path: _Path, message: str, repair: str) -> None:
         self.remarks.append(Diagnostic(code, "R20", message, repair, place(*path)))

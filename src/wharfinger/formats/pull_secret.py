@@ -7,36 +7,32 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64decode, b64encode
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from base64 import b64encode
+from typing import TYPE_CHECKING, Final, Literal
 
 from typing_extensions import override
 
 from wharfinger.core.credential import CredentialKind
 from wharfinger.core.diagnose import Diagnostic
-from wharfinger.formats import _json_text, _yaml_text
+from wharfinger.formats import _json_text
 from wharfinger.formats._auth_keys import host_of
 from wharfinger.formats._auths import AuthEntry, Lookup, key, read_auths, wire_auths
 from wharfinger.formats._json_text import without_bom
+from wharfinger.formats._secret_objects import TYPES, PullSecret, pull_secrets, remark
+from wharfinger.formats._tree import edited, rewritten
+from wharfinger.formats._yaml_text import documents
 from wharfinger.formats.document import DocumentError, Parsed, forgetful, place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from wharfinger.core.address import RegistryAddress
     from wharfinger.core.credential import Credential
-    from wharfinger.formats._yaml_text import Node
 
     _Path = tuple[str | int, ...]
 
 __all__ = ["merge", "parse", "patch", "render"]
 
-# Type of Secret -> the key of its data.
-_DATA_KEYS: Final = {
-    "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
-    "kubernetes.io/dockercfg": ".dockercfg",
-}
-_TYPES: Final = {data_key: name for name, data_key in _DATA_KEYS.items()}
 _LARGEST: Final = 1024 * 1024  # of all data of a Secret, as the API server has it
 _LABEL: Final = re.compile("[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _LONGEST_LABEL: Final = 63
@@ -99,6 +95,8 @@ def render(
           .dockerconfigjson: eyJhdXRocyI6eyJxdWF5LmlvIjp7InVzZXJuYW1lIjoiY2kiLCJwYXNzd29yZCI6...
         <BLANKLINE>
     """
+    if syntax not in {"yaml", "json"}:
+        raise DocumentError("syntax", "it is yaml or json")
     metadata = {"name": _name(name, "metadata.name")}
     if namespace is not None:
         metadata["namespace"] = _name(namespace, "metadata.namespace", label=True)
@@ -112,14 +110,14 @@ def render(
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": metadata,
-            "type": _TYPES[data_key],
+            "type": TYPES[data_key],
             "data": {data_key: data},
         }
         return json.dumps(document, indent=2) + "\n"
     lines = ["apiVersion: v1", "kind: Secret", "metadata:"]
     # A name may read as a number.
     lines += [f'  {member}: "{value}"' for member, value in metadata.items()]
-    lines += [f"type: {_TYPES[data_key]}", "data:", f"  {data_key}: {data}", ""]
+    lines += [f"type: {TYPES[data_key]}", "data:", f"  {data_key}: {data}", ""]
     return "\n".join(lines)
 
 
@@ -152,7 +150,7 @@ def parse(text: str) -> Parsed[AuthEntry]:
     """
     entries: list[AuthEntry] = []
     remarks: list[Diagnostic] = []
-    for found in _pull_secrets(_yaml_text.documents(without_bom(text))):
+    for found in pull_secrets(documents(without_bom(text))):
         if isinstance(found, Diagnostic):
             remarks.append(found)
             continue
@@ -188,11 +186,7 @@ def merge(text: str, credentials: Mapping[RegistryAddress, Credential]) -> str:
         (True, False)
     """
     plain = without_bom(text)
-    found = [
-        each
-        for each in _pull_secrets(_yaml_text.documents(plain))
-        if not isinstance(each, Diagnostic)
-    ]
+    found = [each for each in pull_secrets(documents(plain)) if not isinstance(each, Diagnostic)]
     if len(found) != 1:
         raise DocumentError("", f"one pull secret with data is wanted, and there are {len(found)}")
     secret = found[0]
@@ -210,10 +204,10 @@ def merge(text: str, credentials: Mapping[RegistryAddress, Credential]) -> str:
         payload = json.dumps(json.loads(payload))  # YAML's escapes are not all JSON's
     _check_size(payload, secret.data_key)
     value = payload if secret.plain else b64encode(payload.encode()).decode()
-    edit = _yaml_text.rewritten(plain, secret.node, value)
+    edit = rewritten(plain, secret.node, value)
     if edit is None:
         raise DocumentError(place(*secret.path), "it can't be replaced as it is written")
-    return text[: len(text) - len(plain)] + _yaml_text.edited(plain, [edit])
+    return text[: len(text) - len(plain)] + edited(plain, [edit])
 
 
 @forgetful
@@ -256,92 +250,16 @@ def patch(names: Iterable[str], *, kind: str = "ServiceAccount") -> str:
     return json.dumps(document)
 
 
-class _PullSecret(NamedTuple):
-    """One pull secret: where its credentials stand, and whether in base64."""
-
-    data_key: str
-    node: Node
-    path: _Path
-    plain: bool
-
-    def payload(self) -> str:
-        """The text it holds."""
-        text = self.node.value
-        if not isinstance(text, str):
-            raise DocumentError(
-                place(*self.path), f"a text is wanted, and this is {self.node.kind}"
-            )
-        if self.plain:
-            return text
-        problem = "it is no base64"
-        try:
-            # Go's decoder passes over new lines.
-            raw = b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
-            problem = "it is no text in UTF-8"
-            return raw.decode()
-        except ValueError:
-            pass
-        raise DocumentError(place(*self.path), problem)
-
-    def document(self) -> dict[str, object]:
-        """The JSON object it holds."""
-        text = self.payload()
-        try:
-            return _json_text.load(text)
-        except DocumentError as error:
-            where, problem = error.place, error.problem
-        inside = f" ({where} of what it holds)" if where else ""
-        raise DocumentError(place(*self.path), problem + inside)
-
-
-def _pull_secrets(documents: list[Node]) -> Iterator[_PullSecret | Diagnostic]:
-    for number, document in enumerate(documents):
-        path: _Path = ("documents", number) if len(documents) > 1 else ()
-        yield from _in_object(document, path, "")
-
-
-def _in_object(node: Node, path: _Path, kind: str) -> Iterator[_PullSecret | Diagnostic]:
-    kind = node.text("kind") or kind
-    items = node.get("items")
-    if kind.endswith("List") and items is not None and isinstance(items.value, list):
-        for number, item in enumerate(items.value):
-            yield from _in_object(item, (*path, "items", number), kind.removesuffix("List"))
-    if kind != "Secret":
-        return
-    data_key = _DATA_KEYS.get(node.text("type"))
-    for candidate in _TYPES if data_key is None else [data_key]:
-        for member in ("stringData", "data"):
-            found = node.get(member, candidate)
-            where = (*path, member, candidate)
-            if found is None:
-                continue
-            if data_key is not None:
-                yield _PullSecret(data_key, found, where, plain=member == "stringData")
-                return
-            yield _remark(
-                "secret-type",
-                where,
-                "the kubelet does not look into a Secret of this type",
-                f"give it the type {_TYPES[candidate]}",
-            )
-    if data_key is not None:
-        yield _remark(
-            "data-missing",
-            (*path, "data", data_key),
-            "it is missing, so the Secret holds no credential",
-            "render the Secret",
-        )
-
-
-def _read(secret: _PullSecret) -> tuple[list[AuthEntry], list[Diagnostic]]:
+def _read(secret: PullSecret) -> tuple[list[AuthEntry], list[Diagnostic]]:
     """The entries of one Secret; what is wrong with it must not hide another."""
     path = secret.path
     try:
-        auths: object = secret.document()
+        document = secret.document()
         text = secret.payload()
+        auths: object = document
         start: int | None = 0
         if secret.data_key == ".dockerconfigjson":
-            auths = secret.document().get("auths")
+            auths = document.get("auths")
             path = (*path, "auths")
             start = _json_text.object_at(text, "auths") if isinstance(auths, dict) else None
         entries, remarks = read_auths(auths, *path, lookup=_KUBELET)
@@ -350,11 +268,11 @@ def _read(secret: _PullSecret) -> tuple[list[AuthEntry], list[Diagnostic]]:
         return [], [Diagnostic("data-malformed", "R20", message, "render the Secret again", where)]
     if auths is None:
         remarks.append(
-            _remark("auths-missing", path, "it is missing", "put the entries below auths")
+            remark("auths-missing", path, "it is missing", "put the entries below auths")
         )
     repeated = {} if start is None else _json_text.repeated(text, start)
     remarks += [
-        _remark(
+        remark(
             "name-repeated",
             (*path, name),
             "it stands more than once, and the last one was read",
@@ -374,10 +292,6 @@ def _read(secret: _PullSecret) -> tuple[list[AuthEntry], list[Diagnostic]]:
         if entry.credential is not None and entry.credential.kind is not CredentialKind.PASSWORD
     ]
     return entries, remarks
-
-
-def _remark(code: str, path: _Path, message: str, repair: str) -> Diagnostic:
-    return Diagnostic(code, "R20", message, repair, place(*path))
 
 
 class _Kubelet(Lookup):
