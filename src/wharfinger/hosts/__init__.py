@@ -1,7 +1,85 @@
-"""What a host keeps in its files."""
+"""What a host keeps in its files: whom it trusts, planned, applied and undone.
+
+``plan`` is a pure function; ``apply`` and ``undo`` change files, and nothing here runs a command.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from wharfinger.hosts.files import FileError, update, write
 
-__all__ = ["FileError", "update", "write"]
+if TYPE_CHECKING:
+    from wharfinger.hosts.applying import apply, receipts, undo
+    from wharfinger.hosts.errors import (
+        CertificateRefused,
+        HostChanged,
+        HostConflict,
+        ReceiptNotFound,
+        TrustRefused,
+    )
+    from wharfinger.hosts.merges import Document
+    from wharfinger.hosts.planning import Distribution, Runtime, TrustPlan, plan
+    from wharfinger.hosts.receipt import Change, Receipt
+    from wharfinger.hosts.steps import Command, Condition, Merge, Write
+
+__all__ = [
+    "CertificateRefused",
+    "Change",
+    "Command",
+    "Condition",
+    "Distribution",
+    "Document",
+    "FileError",
+    "HostChanged",
+    "HostConflict",
+    "Merge",
+    "Receipt",
+    "ReceiptNotFound",
+    "Runtime",
+    "TrustPlan",
+    "TrustRefused",
+    "Write",
+    "apply",
+    "plan",
+    "receipts",
+    "undo",
+    "update",
+    "write",
+]
+
+_HOMES = {
+    "CertificateRefused": "errors",
+    "Change": "receipt",
+    "Command": "steps",
+    "Condition": "steps",
+    "Distribution": "planning",
+    "Document": "merges",
+    "HostChanged": "errors",
+    "HostConflict": "errors",
+    "Merge": "steps",
+    "Receipt": "receipt",
+    "ReceiptNotFound": "errors",
+    "Runtime": "planning",
+    "TrustPlan": "planning",
+    "TrustRefused": "errors",
+    "Write": "steps",
+    "apply": "applying",
+    "plan": "planning",
+    "receipts": "applying",
+    "undo": "applying",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
