@@ -12,4 +12,6 @@ COMMANDS: Final[dict[str, str]] = {
     "explain": "say where images are pulled from, whether they may be, and why",
     "kubelet-provider": "answer a kubelet that asks for the credential of an image",
     "registries": "list and change the registries of a store",
+    "render": "write the documents of docker, podman and Kubernetes from a store",
+    "trust": "make a host trust an insecure or self-signed registry, or undo it",
 }
