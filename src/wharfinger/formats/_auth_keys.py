@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from wharfinger.core._faults import redact
 from wharfinger.core._grammar import PATH
 from wharfinger.core.address import RegistryAddress, read_address
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.core.errors import InvalidAddress
+from wharfinger.formats.document import has_user_information
 
-__all__ = ["host_of", "is_url", "key", "read_key"]
+__all__ = ["checked", "host_of", "is_url", "key", "read_key"]
 
 _HUB_KEY: Final = "https://index.docker.io/v1/"
 _SCHEME: Final = re.compile("https?://")
@@ -34,6 +34,26 @@ def key(address: RegistryAddress) -> str:
         ('https://index.docker.io/v1/', 'quay.io')
     """
     return _HUB_KEY if address.is_docker_hub else str(address)
+
+
+def checked(address: object) -> RegistryAddress:
+    """Refuse what is no registry address.
+
+    Args:
+        address: What was given for one.
+
+    Returns:
+        The address itself.
+
+    Raises:
+        TypeError: When it is none.
+    """
+    if not isinstance(address, RegistryAddress):
+        given = type(address).__name__
+        del address  # it may hold user information
+        msg = f"a registry is named by a RegistryAddress, not {given}"
+        raise TypeError(msg)
+    return address
 
 
 def host_of(name: str) -> str:
@@ -76,7 +96,7 @@ def read_key(name: str, where: str) -> tuple[RegistryAddress, str] | Diagnostic:
     Returns:
         The registry's address, and the path below it that the key is limited to; or what is wrong.
     """
-    if redact(name, digests=False, words=False) != name:
+    if has_user_information(name):
         return Diagnostic(
             "key-user-information",
             "R4",

@@ -14,7 +14,7 @@ from wharfinger.core.address import RegistryAddress
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.formats import _json_text
 from wharfinger.formats._auth_entry import MEMBERS, EntryReader, wire
-from wharfinger.formats._auth_keys import host_of, is_url, key, read_key
+from wharfinger.formats._auth_keys import checked, host_of, is_url, key, read_key
 from wharfinger.formats._json_text import Inside, kind
 from wharfinger.formats.document import DocumentError, place
 
@@ -248,7 +248,7 @@ def wire_auths(
     """
     return {
         wanted(address): wire(credentials[address], "auths", wanted(address))
-        for address in sorted(map(_address, credentials))
+        for address in sorted(map(checked, credentials))
     }
 
 
@@ -273,7 +273,7 @@ def merge_auths(
     Raises:
         DocumentError: When the document can't be read, or an entry could not say a credential.
     """
-    touched = {*map(_address, credentials), *map(_address, remove)}
+    touched = {*map(checked, credentials), *map(checked, remove)}
     plain = _json_text.without_bom(text)
     changes: dict[str, Inside | None] = {}
     there: dict[str, object] = {}
@@ -300,12 +300,3 @@ def _stale(before: object, members: dict[str, str]) -> Iterator[str]:
         for name in MEMBERS:
             if name not in members and not (same and name in {"username", "password"}):
                 yield name
-
-
-def _address(address: object) -> RegistryAddress:
-    if not isinstance(address, RegistryAddress):
-        given = type(address).__name__
-        del address  # it may hold user information
-        msg = f"a registry is named by a RegistryAddress, not {given}"
-        raise TypeError(msg)
-    return address

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
     from wharfinger.core.diagnose import Diagnostic
 
-__all__ = ["DocumentError", "Parsed", "forgetful", "place"]
+__all__ = ["DocumentError", "Parsed", "forgetful", "has_user_information", "place"]
 
 _Entry = TypeVar("_Entry", covariant=True)  # noqa: PLC0105  # its name is nobody's business
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _BARE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*+")
 _LONGEST: Final = 80
+_SCHEME: Final = len("https://")
+# Full-width and small forms of "@" are user information to whoever typed them.
+_SIGNS: Final = "@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}"
 
 
 class DocumentError(WharfingerError, ValueError):
@@ -122,8 +125,23 @@ def forgetful(function: Callable[_P, _T]) -> Callable[_P, _T]:
     return call
 
 
+def has_user_information(name: str) -> bool:
+    """Say whether a name may hold a user name or a password.
+
+    Args:
+        name: A name from a document, such as a key that ought to be a registry's address.
+
+    Returns:
+        True iff there is an ``@`` in it.
+    """
+    return any(sign in name for sign in _SIGNS)
+
+
 def _shown(name: str) -> str:
-    safe = redact(name, digests=False, words=False)
+    last = max(map(name.rfind, _SIGNS))
+    # What stands before the last sign is hidden, so little of it is enough.
+    short = name if last <= _SCHEME else name[:_SCHEME] + name[last:]
+    safe = redact(short, digests=False, words=False)
     cut = safe if len(safe) <= _LONGEST else f"{safe[: _LONGEST - 3]}..."
     return "".join(map(_escaped, cut))
 

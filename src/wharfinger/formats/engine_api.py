@@ -18,7 +18,8 @@ from wharfinger.core.diagnose import Diagnostic
 from wharfinger.core.errors import InvalidCredential
 from wharfinger.formats import _json_text
 from wharfinger.formats._auth_entry import TOKENS, EntryReader
-from wharfinger.formats._auth_keys import key, read_key
+from wharfinger.formats._auth_keys import checked, key, read_key
+from wharfinger.formats._json_text import kind
 from wharfinger.formats.document import DocumentError, forgetful
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def render(credential: Credential, address: RegistryAddress) -> str:
     members = {"username": credential.username, member: credential.secret.reveal()}
     if credential.email:
         members["email"] = credential.email
-    members["serveraddress"] = key(address)
+    members["serveraddress"] = key(checked(address))
     return urlsafe_b64encode(json.dumps(members).encode()).decode()
 
 
@@ -99,16 +100,21 @@ kind=CredentialKind.PASSWORD), address=RegistryAddress.parse('quay.io'))
     members = _json_text.load(_decoded(header)) if header else {}
     reader = EntryReader("header")
     usable = reader.read(members)
-    server = members.get("serveraddress")
-    address = None
-    if isinstance(server, str) and server:
-        read = read_key(server, "header.serveraddress")
-        if isinstance(read, Diagnostic):
-            raise DocumentError(read.place, read.message)
-        address = read[0]
     if not usable:
         raise DocumentError(reader.diagnostics[-1].place, reader.diagnostics[-1].message)
-    return RegistryAuth(reader.credential, address)
+    return RegistryAuth(reader.credential, _address(members.get("serveraddress")))
+
+
+def _address(server: object) -> RegistryAddress | None:
+    place = "header.serveraddress"
+    if server is None or server == "":
+        return None
+    if not isinstance(server, str):
+        raise DocumentError(place, f"a string is wanted, and this is {kind(server)}")
+    read = read_key(server, place)
+    if isinstance(read, Diagnostic):
+        raise DocumentError(place, read.message)
+    return read[0]
 
 
 def _decoded(text: str) -> str:
