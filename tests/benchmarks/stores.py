@@ -35,7 +35,7 @@ from tests.benchmarks.measuring import (
 from tests.benchmarks.reporting import ATTEMPTS, arguments, report, run
 from tests.stores_long.databases import NAMES, Databases, databases
 from wharfinger import Credential, Registry, Resolution, Secret, resolve
-from wharfinger.stores import SealingKeys, SQLStore, credentials, schema
+from wharfinger.stores import SealingKeys, SQLStore, credentials, records, schema
 from wharfinger.stores.database import Database
 
 SEAL: Final = SealingKeys.from_bytes(bytes(range(32)))
@@ -121,7 +121,7 @@ class Reading:
             driver.autocommit = True
         compiled = {
             query: query.compile(core, compile_kwargs={"render_postcompile": True})
-            for query in (credentials.ASKED_FOR, VERSION)
+            for query in (credentials.ASKED_FOR, records._VERSION)
         }
 
         def by_core(query: sa.Select[Any], answer: Resolution) -> object:
@@ -141,8 +141,8 @@ class Reading:
             "the same SELECT, SQLAlchemy Core": partial(by_core, credentials.ASKED_FOR),
             f"the same SELECT, {self._driver}": partial(by_driver, credentials.ASKED_FOR),
             "store.environment(), unchanged": lambda _: store.environment("bench"),
-            "the version alone, SQLAlchemy Core": partial(by_core, VERSION),
-            f"the version alone, {self._driver}": partial(by_driver, VERSION),
+            "the version alone, SQLAlchemy Core": partial(by_core, records._VERSION),
+            f"the version alone, {self._driver}": partial(by_driver, records._VERSION),
         }
 
     def _shuffled(self, read: Callable[[Resolution], object]) -> Work:
@@ -186,11 +186,6 @@ class Reading:
 
     def _ns(self, name: str) -> float:
         return self._samples[name].minimum
-
-
-VERSION: Final = sa.select(schema.environments.c.id, schema.environments.c.version).where(
-    schema.environments.c.name == sa.bindparam("name")
-)
 
 
 def values(answer: Resolution) -> dict[str, object]:

@@ -107,12 +107,14 @@ def small(postgresql: PostgreSQL) -> Iterator[tuple[str, Path]]:
     disk.mkdir()
     options = f"size=1m,mode=700,uid={owner.st_uid},gid={owner.st_gid}"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk], check=True)  # noqa: S607
-    postgresql.execute(f"CREATE TABLESPACE small LOCATION '{disk}'")
-    url = postgresql.new()
-    yield f"{url}+-cdefault_tablespace%3Dsmall", disk
-    postgresql.execute(f"DROP SCHEMA {url.rpartition('%3D')[2]} CASCADE")
-    postgresql.execute("DROP TABLESPACE small")
-    subprocess.run(["umount", disk], check=True)  # noqa: S607
+    try:
+        postgresql.execute(f"CREATE TABLESPACE small LOCATION '{disk}'")
+        url = postgresql.new()
+        yield f"{url}+-cdefault_tablespace%3Dsmall", disk
+        postgresql.execute(f"DROP SCHEMA {url.rpartition('%3D')[2]} CASCADE")
+        postgresql.execute("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)  # noqa: S607
 
 
 def test_a_full_disk_of_the_server(small: tuple[str, Path], keys: SealingKeys) -> None:

@@ -15,7 +15,16 @@ from wharfinger.stores.errors import WrongKey
 from wharfinger.stores.records import Found
 from wharfinger.stores.unsealed import UNSEALED, Seal, key_id_of
 
-__all__ = ["ASKED_FOR", "bound_to", "check_keys", "columns_of", "opened", "reseal", "rows_of"]
+__all__ = [
+    "ASKED_FOR",
+    "bound_to",
+    "check_keys",
+    "columns_of",
+    "insert",
+    "opened",
+    "reseal",
+    "rows_of",
+]
 
 _E: Final = schema.environments.c
 _R: Final = schema.registries.c
@@ -69,6 +78,30 @@ def columns_of(seal: Seal, registry: Registry, credential: Credential) -> dict[s
         "key_id": key_id_of(secret),
         "secret": secret,
     }
+
+
+def insert(
+    connection: sa.Connection, row: int, registry: Registry, seal: Seal, credential: Credential
+) -> None:
+    """Insert a registry's row.
+
+    Args:
+        connection: A connection that writes.
+        row: The environment's row.
+        registry: The registry.
+        seal: What to seal its secret with.
+        credential: Its credential.
+    """
+    connection.execute(
+        sa.insert(schema.registries).values(
+            environment_id=row,
+            sequence=registry.sequence,
+            address=str(registry.address),
+            state=registry.state.value,
+            added_by=registry.added_by,
+            **columns_of(seal, registry, credential),
+        )
+    )
 
 
 def opened(seal: Seal, registry: Registry, row: sa.Row[*tuple[Any, ...]] | Found) -> Credential:

@@ -1,7 +1,8 @@
-"""A database, and how it is spoken to: transactions, retries, errors without parameters.
+"""A database, and how it is spoken to: connections, transactions, retries.
 
 What a driver raises may carry the parameters of its statement, and those may hold a secret. No such
-exception leaves this module: each is read for what happened, dropped, and told in words.
+exception leaves this module: each is told in words by :mod:`wharfinger.stores.failures`, and
+dropped.
 """
 
 from __future__ import annotations
@@ -16,15 +17,8 @@ import sqlalchemy as sa
 import stamina
 from sqlalchemy import event, exc
 
-from wharfinger.stores.errors import (
-    StoreCorrupt,
-    StoreError,
-    StoreFull,
-    StoreNotFound,
-    StoreNotWritable,
-    StoreUnavailable,
-    missing_extra,
-)
+from wharfinger.stores.errors import StoreError, StoreNotFound, missing_extra
+from wharfinger.stores.failures import Again, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,14 +57,6 @@ _PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",
 )
-
-
-class _Again(Exception):
-    """Something that may be over in a moment, told as the error to raise if it is not."""
-
-    def __init__(self, error: StoreError) -> None:
-        super().__init__()
-        self.error = error
 
 
 @attrs.define(eq=False, repr=False)
@@ -308,27 +294,27 @@ def _persistently(
 ) -> _T:
     """Try until it works, or what is in the way stays there."""
     first = _attempt(engine, work, changes=changes)
-    if not isinstance(first, _Again):
+    if not isinstance(first, Again):
         return _outcome(first)
     error = first.error
     try:
-        for trial in stamina.retry_context(on=_Again, attempts=_ATTEMPTS, timeout=RETRY_SECONDS):
+        for trial in stamina.retry_context(on=Again, attempts=_ATTEMPTS, timeout=RETRY_SECONDS):
             with trial:
                 return _outcome(_attempt(engine, work, changes=changes))
-    except _Again as again:
+    except Again as again:
         error = again.error
     raise error
 
 
-def _outcome(result: _T | StoreError | _Again) -> _T:
-    if isinstance(result, StoreError | _Again):
+def _outcome(result: _T | StoreError | Again) -> _T:
+    if isinstance(result, StoreError | Again):
         raise result
     return result
 
 
 def _attempt(
     engine: sa.Engine, work: Callable[[sa.Connection], _T], *, changes: bool
-) -> _T | StoreError | _Again:
+) -> _T | StoreError | Again:
     """One try. What a driver raises is returned as words, so that nothing refers to it."""
     committing = False
     try:
@@ -338,92 +324,4 @@ def _attempt(
             transaction.commit()
             return result
     except (exc.SQLAlchemyError, UnicodeError, OverflowError) as error:
-        return _told(error, committing=committing)
-
-
-def _told(error: Exception, *, committing: bool) -> StoreError | _Again:
-    """What an error means. Its text is never passed on."""
-    if isinstance(error, exc.DBAPIError):
-        name = getattr(error.orig, "sqlite_errorname", None)
-        if name is not None:
-            return _told_by_sqlite(name)
-        return _told_by_postgresql(error, committing=committing)
-    if isinstance(error, exc.TimeoutError):
-        return _Again(StoreUnavailable("every connection to the database is in use"))
-    if isinstance(error, exc.SQLAlchemyError):
-        return StoreError(f"the database could not be used ({type(error).__name__})")
-    return StoreError(_UNKEEPABLE)
-
-
-_UNKEEPABLE: Final = "a text or a number is none that the database can keep; nothing was changed"
-_LOCKED: Final = "the database stayed locked"
-_FULL: Final = "there is no room left on the database's disk; nothing was changed"
-_READONLY: Final = "the database may not be written to; nothing was changed"
-_DAMAGED: Final = "the file is no database, or a damaged one; bring back a copy"
-
-# The first two words of SQLite's name for an error -> what it means.
-_SQLITE: Final[dict[str, tuple[type[StoreError], str]]] = {
-    "SQLITE_BUSY": (StoreUnavailable, _LOCKED),
-    "SQLITE_CANTOPEN": (
-        StoreNotWritable,
-        "the file can't be opened or made; look at its folder and its rights",
-    ),
-    "SQLITE_CORRUPT": (StoreCorrupt, _DAMAGED),
-    "SQLITE_FULL": (StoreFull, _FULL),
-    "SQLITE_IOERR": (StoreUnavailable, "the disk failed to read or write the database"),
-    "SQLITE_LOCKED": (StoreUnavailable, _LOCKED),
-    "SQLITE_NOTADB": (StoreCorrupt, _DAMAGED),
-    "SQLITE_PERM": (StoreNotWritable, _READONLY),
-    "SQLITE_PROTOCOL": (StoreUnavailable, _LOCKED),
-    "SQLITE_READONLY": (StoreNotWritable, _READONLY),
-    "SQLITE_TOOBIG": (StoreError, _UNKEEPABLE),
-}
-
-
-def _told_by_sqlite(name: str) -> StoreError | _Again:
-    if name in {"SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_WRITE"}:  # how a full disk shows in WAL
-        return StoreFull(_FULL)
-    if name == "SQLITE_IOERR_SHORT_READ":
-        return StoreCorrupt(_DAMAGED)
-    unknown = StoreError, f"the database refused a statement ({name})"
-    kind, message = _SQLITE.get("_".join(name.split("_")[:2]), unknown)
-    error = kind(message)
-    return _Again(error) if message is _LOCKED else error
-
-
-# SQLSTATE, or its class -> what it means.
-_POSTGRESQL: Final[dict[str, tuple[type[StoreError], str]]] = {
-    "22": (StoreError, _UNKEEPABLE),
-    "25006": (StoreNotWritable, _READONLY),
-    "40001": (StoreUnavailable, _LOCKED),
-    "40P01": (StoreUnavailable, _LOCKED),
-    "42501": (StoreNotWritable, _READONLY),
-    "53100": (StoreFull, _FULL),
-    "55P03": (StoreUnavailable, _LOCKED),
-    "XX001": (StoreCorrupt, _DAMAGED),
-    "XX002": (StoreCorrupt, _DAMAGED),
-}
-_REFUSALS: Final = ("authentication failed", "does not exist", "no password supplied", "pg_hba")
-
-
-def _told_by_postgresql(error: exc.DBAPIError, *, committing: bool) -> StoreError | _Again:
-    state = getattr(error.orig, "sqlstate", None) or ""
-    meaning = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
-    if meaning is not None:
-        told = meaning[0](meaning[1])
-        return _Again(told) if meaning[1] is _LOCKED else told
-    if error.connection_invalidated or isinstance(error, exc.OperationalError):
-        if committing:
-            return StoreUnavailable(
-                "the connection was lost while a change was being committed; look whether it was",
-                uncertain=True,
-            )
-        # The server says in words alone why it lets nobody in.
-        if not state and any(refusal in str(error.orig) for refusal in _REFUSALS):
-            return StoreUnavailable(
-                "the database refused the connection; look at its name, the user and the password"
-            )
-        return _Again(StoreUnavailable("the database can't be reached"))
-    if isinstance(error, exc.DataError):
-        return StoreError(_UNKEEPABLE)
-    return StoreError(f"the database refused a statement ({type(error).__name__} {state})")
+        return told(error, committing=committing)

@@ -28,6 +28,7 @@ __all__ = [
     "lock",
     "registry_of",
     "touch",
+    "version",
 ]
 
 _E: Final = schema.environments.c
@@ -184,6 +185,23 @@ def find(connection: sa.Connection, row: int, name: str, registry_id: str) -> Re
         near = nearest(registry_id, (f"{name}/{sequence}" for sequence in some))
         raise RegistryNotFound(registry_id, name, near)
     return registry_of(name, found)
+
+
+def version(connection: sa.Connection, name: str) -> tuple[int, int] | None:
+    """Read what tells whether an environment is still as it was read.
+
+    Args:
+        connection: A connection.
+        name: The environment's name.
+
+    Returns:
+        Its row and its version; None where there is none of this name.
+    """
+    row = connection.execute(_VERSION, {"name": name}).one_or_none()
+    return None if row is None else (row.id, row.version)
+
+
+_VERSION: Final = sa.select(_E.id, _E.version).where(_E.name == sa.bindparam("name"))
 
 
 def load(connection: sa.Connection, name: str) -> Loaded:

@@ -137,7 +137,7 @@ class SQLStore:
         """
         known = self._known.get(name)
         if known is not None:
-            now = self._database.read(lambda c: c.execute(_VERSION, {"name": name}).one_or_none())
+            now = self._database.read(lambda c: records.version(c, name))
             if now is not None and known.is_at(*now):
                 return known.environment
         try:
@@ -185,17 +185,7 @@ class SQLStore:
                 username=credential.username,
                 added_by=added_by,
             )
-            columns = credentials.columns_of(self._seal, registry, credential)
-            connection.execute(
-                sa.insert(schema.registries).values(
-                    environment_id=row,
-                    sequence=sequence,
-                    address=str(where),
-                    state=registry.state.value,
-                    added_by=added_by,
-                    **columns,
-                )
-            )
+            credentials.insert(connection, row, registry, self._seal, credential)
             events.append(connection, "added", environment, registry, actor)
             return registry
 
@@ -395,9 +385,6 @@ def _address(address: RegistryAddress | str) -> RegistryAddress:
     except InvalidAddress as error:
         address = error.text
         raise
-
-
-_VERSION: Final = sa.select(_E.id, _E.version).where(_E.name == sa.bindparam("name"))
 
 
 def _find_store(database: Database) -> None:
