@@ -138,7 +138,8 @@ def test_a_bad_entry_is_told_and_hides_no_other(entry: object, code: str, member
         ({**GOOD, "identitytoken": "t"}, "entry-has-several-secrets", "", "t"),
         ({"identitytoken": "t", "registrytoken": "r"}, "entry-has-several-secrets", "", "r"),
         ({**GOOD, "email": 1}, "entry-malformed", ".email", "hunter2"),
-        ({**GOOD, "IdentityToken": "t"}, "member-misspelt", ".IdentityToken", "hunter2"),
+        ({"AUTH": GOOD["auth"]}, "member-misspelt", ".AUTH", "hunter2"),
+        ({"identityToken": "t"}, "member-misspelt", ".identityToken", "t"),
     ],
 )
 def test_an_odd_entry_is_read_and_told(
@@ -148,6 +149,13 @@ def test_an_odd_entry_is_read_and_told(
     assert credential is not None
     assert credential.secret.reveal() == secret
     assert codes(remarks) == [(code, member)]
+
+
+@pytest.mark.parametrize(("value", "told"), [(1, True), (None, False)])
+def test_what_costs_other_entries_is_told(value: object, told: bool) -> None:  # noqa: FBT001  # a column
+    """Docker reads no entry beside one of the wrong type, and takes null for an empty one."""
+    _, (remark,) = read_auths({"quay.io": value}, "auths")
+    assert ("docker then reads no entry at all" in remark.message) is told
 
 
 @pytest.mark.parametrize(

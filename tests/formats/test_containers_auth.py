@@ -208,6 +208,12 @@ def test_what_is_odd_is_told(text: str, code: str, place: str) -> None:
     assert codes(text) == [(code, place)]
 
 
+def test_names_are_read_in_any_case() -> None:
+    read = parse(json.dumps({"Auths": {"quay.io": {"Auth": GOOD["auth"]}}}))
+    assert read.credentials() == {QUAY: CI}
+    assert [remark.code for remark in read.diagnostics] == ["member-misspelt"]
+
+
 def test_helpers_are_read() -> None:
     read = parse(document({"quay.io": {}}, credHelpers={"docker.io": "secretservice"}))
     assert read.cred_helpers == {"docker.io": "secretservice"}

@@ -115,6 +115,24 @@ def test_helpers_are_read() -> None:
     assert helpers == ["ecr", "pass", None, None]
 
 
+def test_names_are_read_in_any_case() -> None:
+    """As docker reads them: the very name first, else the last that differs in case alone."""
+    text = '{"Auths": {"quay.io": %s}, "credSstore": "a", "CREDHELPERS": {"a.b": "c"}}'
+    read = parse(text % json.dumps({"AUTH": GOOD["auth"]}))
+    assert read.credentials() == {QUAY: CI}
+    assert [read.helper(QUAY), read.helper(RegistryAddress.parse("a.b"))] == ["a", "c"]
+    assert [(remark.code, remark.place) for remark in read.diagnostics] == [
+        ("member-misspelt", "Auths"),
+        ("member-misspelt", "credSstore"),
+        ("member-misspelt", "CREDHELPERS"),
+        ("member-misspelt", 'Auths["quay.io"].AUTH'),
+        ("hidden-by-helper", 'Auths["quay.io"]'),
+    ]
+    assert "helper of credSstore," in read.diagnostics[-1].message
+    assert parse('{"credsStore": "a", "CREDSSTORE": "b"}').creds_store == "a"
+    assert parse('{"CredsStore": "a", "CREDSSTORE": "b"}').creds_store == "b"
+
+
 @pytest.mark.parametrize("store", ["", None])
 def test_an_empty_helper_is_none(store: str | None) -> None:
     read = parse(document({"quay.io": GOOD}, credsStore=store))
@@ -165,7 +183,10 @@ def test_what_is_odd_is_told(text: str, code: str, place: str) -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("credSstore", ("docker reads it in any case, and others do not", "write 'credsStore'")),
+        (
+            "credSstore",
+            ("docker and podman read it in any case, and others do not", "write 'credsStore'"),
+        ),
         ("credStore", ("nothing reads it", "write 'credsStore'")),
         ("auth", ("nothing reads it", "write 'auths'")),
     ],
@@ -346,6 +367,20 @@ def test_merging_what_is_there_changes_no_byte(
             '{"auths": {"a.b": {}}, "auths": {}}',
         ),
         (document({"quay.io": 1}), {QUAY: CI}, (), document({"quay.io": GOOD})),
+        # And reads names in any case.
+        (
+            '{"Auths": {"quay.io": {"AUTH": "x", "y": 1}}}',
+            {QUAY: CI},
+            (),
+            json.dumps({"Auths": {"quay.io": {"y": 1, **GOOD}}}),
+        ),
+        (
+            '{"AUTHS": {"Quay.io": {}, "a.b": {}}, "auths": {"quay.io": {}}}',
+            {QUAY: CI},
+            (),
+            json.dumps({"AUTHS": {"a.b": {}}, "auths": {"quay.io": GOOD}}),
+        ),
+        ('{"AUTHS": 1, "auths": {}}', {}, [QUAY], '{"AUTHS": 1, "auths": {}}'),
     ],
 )
 def test_small_merges(
@@ -421,6 +456,7 @@ def test_the_variable_is_rendered_and_read(
     ("text", "place"),
     [
         (document(x=1), "x"),
+        ('{"Auths": {"quay.io": {"x": 1}}}', 'Auths["quay.io"].x'),
         (document({"quay.io": {**GOOD, "email": "x"}}), 'auths["quay.io"].email'),
         (document({"quay.io": {**GOOD, "identitytoken": ""}}), 'auths["quay.io"].identitytoken'),
         (document({"quay.io": {}}), 'auths["quay.io"]'),
@@ -448,6 +484,8 @@ def test_what_docker_lets_pass_in_the_variable_is_told() -> None:
     twice = f'{{"auths": {{"a.b": {json.dumps(GOOD)}, "a.b": {json.dumps(GOOD)}}}}}'
     assert [r.code for r in docker_auth_config.parse(twice).diagnostics] == ["name-repeated"]
     assert docker_auth_config.parse(" \n").entries == ()
+    cased = docker_auth_config.parse(json.dumps({"AUTHS": {"a.b": {"Auth": GOOD["auth"]}}}))
+    assert [entry.credential for entry in cased.entries] == [CI]
 
 
 def test_the_old_file_has_entries_and_no_auths() -> None:

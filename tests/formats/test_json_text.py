@@ -12,7 +12,16 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.formats.secrecy import MARK, assert_error_silent
-from wharfinger.formats._json_text import Inside, change, kind, load, members, object_at, repeated
+from wharfinger.formats._json_text import (
+    Inside,
+    change,
+    kind,
+    load,
+    members,
+    named,
+    object_at,
+    repeated,
+)
 from wharfinger.formats.document import DocumentError
 
 NAMES = st.sampled_from(["a", "b", "auths", "quay.io", "é\n\"'", ""]) | st.text(max_size=5)
@@ -285,6 +294,13 @@ def test_a_missing_object_is_nowhere() -> None:
     assert object_at('{"a": null}', "a") is None
     assert object_at('{"a": {"b": 1}, "a": {"c": {}}}', "a", "b") is None
     assert object_at('{"a": {}}') == 0
+
+
+def test_a_name_is_found_as_go_finds_it() -> None:
+    """The name itself, else the last that differs in case alone."""
+    assert named({"Auths": 1, "auths": 2, "AUTHS": 3}, "auths") == "auths"
+    assert named({"Auths": 1, "AUTHS": 3, "authss": 4}, "auths") == "AUTHS"
+    assert named({"authz": 1}, "auths") == "auths"
 
 
 def test_a_kind_tells_nothing_of_a_value() -> None:

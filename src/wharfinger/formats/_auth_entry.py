@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from wharfinger.core.credential import Credential, CredentialKind, Secret, check_credential
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.core.errors import InvalidCredential
-from wharfinger.formats._json_text import kind
+from wharfinger.formats._json_text import kind, named
 from wharfinger.formats.document import DocumentError, place
 
 if TYPE_CHECKING:
@@ -106,22 +106,22 @@ class EntryReader:
             self._malformed("an object", members)
             return False
         texts: dict[str, str] = {}
-        for name in MEMBERS:
+        for known in MEMBERS:
+            name = named(members, known)
             value = members.get(name)
             if isinstance(value, str):
                 if value:
-                    texts[name] = value
+                    texts[known] = value
             elif value is not None:
                 self._malformed("a string", value, name)
-                if name != "email":  # nobody's pull depends on it
+                if known != "email":  # nobody's pull depends on it
                     return False
-        for name in members:
-            if name not in MEMBERS and name.lower() in MEMBERS:
+            if name != known:
                 self._remark(
                     "member-misspelt",
                     "R20",
-                    "docker reads a member in any case, and others do not",
-                    f"write {name.lower()!r}",
+                    "docker and podman read it in any case, and others do not",
+                    f"write {known!r}",
                     name,
                 )
         return self._read_texts(texts)
@@ -203,8 +203,8 @@ class EntryReader:
             self._remark(
                 "auth-padding",
                 "R20",
-                "its base64 has the wrong padding: the kubelet reads it, docker refuses the whole "
-                "document",
+                "its base64 has the wrong padding: the kubelet reads it, docker stops there, and "
+                "may lose any other entry",
                 "log in again",
                 "auth",
             )
@@ -229,16 +229,17 @@ class EntryReader:
         self._remark(
             "auth-malformed",
             "R20",
-            f"{problem}; docker refuses the whole document",
+            f"{problem}; docker stops there, and may lose any other entry",
             "write base64 of user:password",
             "auth",
         )
 
     def _malformed(self, wanted: str, value: object, *member: str) -> None:
+        lost = "" if value is None or "email" in member else "; docker then reads no entry at all"
         self._remark(
             "entry-malformed",
             "R20",
-            f"{wanted} is wanted, and this is {kind(value)}",
+            f"{wanted} is wanted, and this is {kind(value)}{lost}",
             "log in again",
             *member,
         )

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.formats._auth_keys import read_key
-from wharfinger.formats._json_text import kind
+from wharfinger.formats._json_text import kind, named
 from wharfinger.formats.document import place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from wharfinger.core.address import RegistryAddress
     from wharfinger.formats._auths import AuthEntry
@@ -19,7 +19,7 @@ __all__ = ["hidden", "malformed", "read_helpers"]
 
 
 def read_helpers(
-    value: object,
+    document: Mapping[str, object],
     client: str,
     wanted: Callable[[RegistryAddress], str],
     remarks: list[Diagnostic],
@@ -27,7 +27,7 @@ def read_helpers(
     """Read ``credHelpers``.
 
     Args:
-        value: The object; None is an empty one.
+        document: The document.
         client: The client that the document is for.
         wanted: Makes the key that it looks up for a registry.
         remarks: What is wrong is added to these.
@@ -35,19 +35,21 @@ def read_helpers(
     Returns:
         The helpers that the client could ask, by key; empty where one is switched off.
     """
+    path = named(document, "credHelpers")
+    value = document.get(path)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        remarks.append(malformed("an object", value, "credHelpers"))
+        remarks.append(malformed("an object", value, path))
         return {}
     helpers: dict[str, str] = {}
     for name, helper in value.items():
-        where = place("credHelpers", name)
+        where = place(path, name)
         read = read_key(name, where)
         if isinstance(read, Diagnostic):
             remarks.append(read)
         elif not isinstance(helper, str | None):
-            remarks.append(malformed("a string", helper, "credHelpers", name))
+            remarks.append(malformed("a string", helper, path, name))
         elif name != wanted(read[0]):
             remarks.append(
                 Diagnostic(
@@ -98,8 +100,7 @@ def malformed(wanted: str, value: object, *path: str) -> Diagnostic:
     return Diagnostic(
         "member-malformed",
         "R20",
-        f"{wanted} is wanted, and this is {kind(value)}; docker and podman refuse the whole "
-        "document",
+        f"{wanted} is wanted, and this is {kind(value)}; docker then reads no entry at all",
         "correct it or remove it",
         place(*path),
     )

@@ -230,6 +230,27 @@ def repetitions(text: str, start: int | None, *path: str) -> list[Diagnostic]:
     ]
 
 
+def repeated_names(
+    text: str, document: Mapping[str, object], known: Iterable[str]
+) -> list[Diagnostic]:
+    """Remark on repeated members of a document, and of the objects in it.
+
+    Args:
+        text: The document that was read, without a byte order mark.
+        document: What was read.
+        known: The names of the members that are looked at and into.
+
+    Returns:
+        The remarks.
+    """
+    names = {_json_text.named(document, name) for name in known}
+    remarks = [remark for remark in repetitions(text, 0) if remark.place in map(place, names)]
+    for name in sorted(names):
+        if isinstance(document.get(name), dict):
+            remarks += repetitions(text, _json_text.object_at(text, name), name)
+    return remarks
+
+
 def wire_auths(
     credentials: Mapping[RegistryAddress, Credential],
     wanted: Callable[[RegistryAddress], str] = key,
@@ -275,21 +296,26 @@ def merge_auths(
     """
     touched = {*map(checked, credentials), *map(checked, remove)}
     plain = _json_text.without_bom(text)
-    changes: dict[str, Inside | None] = {}
+    document = _json_text.load(plain) if plain.strip() else {}
+    target = _json_text.named(document, "auths")
     there: dict[str, object] = {}
-    if plain.strip():
-        _json_text.load(plain)
-        for member in _json_text.members(plain):
-            if member.name == "auths" and isinstance(member.value, dict):
-                there |= member.value  # docker puts repeated ones together
+    # Go puts repeated objects together, and reads their name in any case.
+    objects: dict[str, Inside] = {target: Inside()}
+    for member in _json_text.members(plain) if document else ():
+        if member.name.lower() == "auths" and isinstance(member.value, dict):
+            there |= member.value
+            objects[member.name] = Inside()
     for name in there:
         read = read_key(name, "")
         if not isinstance(read, Diagnostic) and read[0] in touched and not read[1]:
-            changes[name] = None
+            for changes in objects.values():
+                changes[name] = None
     for name, members in wire_auths(credentials, wanted).items():
         before = there.get(name)
-        changes[name] = Inside(dict.fromkeys(_stale(before, members)) | members)
-    return _json_text.change(text, changes, "auths")
+        objects[target][name] = Inside(dict.fromkeys(_stale(before, members)) | members)
+    if document:
+        _json_text.object_at(plain, target)  # refuses what is no object
+    return _json_text.change(text, objects)
 
 
 def _stale(before: object, members: dict[str, str]) -> Iterator[str]:
@@ -297,6 +323,7 @@ def _stale(before: object, members: dict[str, str]) -> Iterator[str]:
     if isinstance(before, dict):
         reader = EntryReader("")
         same = reader.read(before | members) and not reader.diagnostics
-        for name in MEMBERS:
-            if name not in members and not (same and name in {"username", "password"}):
+        for name in before:
+            known = name.lower() in MEMBERS
+            if known and name not in members and not (same and name in {"username", "password"}):
                 yield name

@@ -22,6 +22,7 @@ __all__ = [
     "kind",
     "load",
     "members",
+    "named",
     "object_at",
     "repeated",
     "without_bom",
@@ -72,6 +73,28 @@ def kind(value: object) -> str:
         A phrase such as ``"an array"``.
     """
     return _KINDS.get(type(value), "something else")
+
+
+def named(members: Mapping[str, Any], name: str) -> str:
+    """Find the member that Go takes for a name: docker and podman read names in any case.
+
+    Args:
+        members: An object.
+        name: The name, in lower case or not.
+
+    Returns:
+        The name itself if the object has it, else the last one that differs in case alone, else
+        the name itself.
+
+    Example:
+        >>> named({"CredsStore": "pass"}, "credsStore")
+        'CredsStore'
+    """
+    if name in members:
+        return name
+    wanted = name.lower()
+    alike = [other for other in members if len(other) == len(name) and other.lower() == wanted]
+    return alike[-1] if alike else name
 
 
 def without_bom(text: str) -> str:

@@ -22,7 +22,7 @@ from wharfinger.formats._auths import (
     counting,
     merge_auths,
     read_auths,
-    repetitions,
+    repeated_names,
     wire_auths,
 )
 from wharfinger.formats.document import DocumentError, Parsed, forgetful, place
@@ -126,12 +126,10 @@ def parse(text: str) -> ContainersAuth:
     """
     plain = _json_text.without_bom(text)
     document = _json_text.load(plain)
-    auths = document.get("auths")
-    entries, found = read_auths(auths, "auths", lookup=PODMAN)
-    remarks = [remark for remark in repetitions(plain, 0) if remark.place in _KNOWN]
-    for name in _KNOWN:
-        if isinstance(document.get(name), dict):
-            remarks += repetitions(plain, _json_text.object_at(plain, name), name)
+    name = _json_text.named(document, "auths")
+    auths = document.get(name)
+    entries, found = read_auths(auths, name, lookup=PODMAN)
+    remarks = repeated_names(plain, document, _KNOWN)
     if document.get("credsStore"):
         remarks.append(
             Diagnostic(
@@ -143,7 +141,7 @@ def parse(text: str) -> ContainersAuth:
             )
         )
     remarks += found
-    helpers = read_helpers(document.get("credHelpers"), "podman", key, remarks)
+    helpers = read_helpers(document, "podman", key, remarks)
     remarks += [
         Diagnostic(
             "helper-empty",
@@ -173,7 +171,10 @@ def parse(text: str) -> ContainersAuth:
 
 
 def _reads(credential: Credential, members: Mapping[str, object]) -> bool:
-    return bool(members.get("auth")) and credential.kind is not CredentialKind.REGISTRY_TOKEN
+    return (
+        bool(members.get(_json_text.named(members, "auth")))
+        and credential.kind is not CredentialKind.REGISTRY_TOKEN
+    )
 
 
 @forgetful

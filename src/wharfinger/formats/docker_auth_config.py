@@ -1,6 +1,6 @@
 """``DOCKER_AUTH_CONFIG``: an environment variable that docker reads before its ``config.json``.
 
-Docker reads it strictly (``parseEnvConfig`` in its command line's ``cli/config/configfile``): a
+Since 28.3; of some CI systems it is older. Docker reads it strictly (``parseEnvConfig`` in its command line's ``cli/config/configfile``): a
 fault anywhere, and it says so, forgets the whole of it, and goes on with ``config.json``.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from wharfinger.core.credential import CredentialKind
 from wharfinger.formats import _json_text
-from wharfinger.formats._auths import DOCKER, AuthEntry, key, read_auths, repetitions, wire_auths
+from wharfinger.formats._auths import DOCKER, AuthEntry, key, read_auths, repeated_names, wire_auths
 from wharfinger.formats._json_text import kind
 from wharfinger.formats.document import DocumentError, Parsed, forgetful, place
 
@@ -55,32 +55,32 @@ nothing else, or docker takes no notice of the whole variable
         return Parsed(())
     document = _json_text.load(plain)
     _check_names(document, "the variable", "auths")
-    auths = document.get("auths")
+    path = _json_text.named(document, "auths")
+    auths = document.get(path)
     if isinstance(auths, dict):
         for name, members in auths.items():
-            _check_entry(members, name)
-    entries, found = read_auths(auths, "auths", lookup=_LOOKUP)
+            _check_entry(members, path, name)
+    entries, found = read_auths(auths, path, lookup=_LOOKUP)
     for remark in found:
         if remark.code in _FATAL:
             raise DocumentError(remark.place, remark.message)
-    start = _json_text.object_at(plain, "auths")
-    return Parsed(tuple(entries), (*repetitions(plain, start, "auths"), *found))
+    return Parsed(tuple(entries), (*repeated_names(plain, document, ["auths"]), *found))
 
 
-def _check_entry(members: object, name: str) -> None:
+def _check_entry(members: object, *path: str) -> None:
     if not isinstance(members, dict):
         problem = f"an object is wanted, and this is {kind(members)}"
-        raise DocumentError(place("auths", name), problem)
-    _check_names(members, "an entry", "auth", "auths", name)
-    auth = members.get("auth")
+        raise DocumentError(place(*path), problem)
+    _check_names(members, "an entry", "auth", *path)
+    auth = members.get(_json_text.named(members, "auth"))
     if not isinstance(auth, str) or not auth:
         problem = "an entry has auth, or docker takes no notice of the whole variable"
-        raise DocumentError(place("auths", name), problem)
+        raise DocumentError(place(*path), problem)
 
 
 def _check_names(members: Mapping[str, object], what: str, known: str, *path: str) -> None:
     for name in members:
-        if name != known:
+        if name.lower() != known:
             problem = (
                 f"{what} has {known} and nothing else, or docker takes no notice of the whole "
                 "variable"

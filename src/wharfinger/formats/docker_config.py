@@ -23,7 +23,7 @@ from wharfinger.formats._auths import (
     key,
     merge_auths,
     read_auths,
-    repetitions,
+    repeated_names,
     wire_auths,
 )
 from wharfinger.formats.document import Parsed, forgetful, place
@@ -101,33 +101,30 @@ def parse(text: str) -> DockerConfig:
         DocumentError: When it is not valid JSON, no object, or its ``auths`` is none.
 
     Example:
-        >>> read = parse('{"auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}, "ghcr.io": 1}}')
+        >>> read = parse('{"auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}, "docker.io": {}}}')
         >>> read.entries[0].credential
         Credential(username='ci', secret=Secret('***'), email=None, kind=CredentialKind.PASSWORD)
         >>> print(read.diagnostics[0])
-        auths["ghcr.io"]: entry-malformed (R20): an object is wanted, and this is a number; log in \
-again
+        auths["docker.io"]: key-not-looked-up (R3): docker never finds it by this key; write \
+'https://index.docker.io/v1/'
     """
     plain = _json_text.without_bom(text)
     if not plain.strip():
         return DockerConfig(())
     document = _json_text.load(plain)
-    entries, found = read_auths(document.get("auths"), "auths")
-    remarks = [remark for remark in repetitions(plain, 0) if remark.place in _KNOWN]
-    for name in ("auths", "credHelpers"):
-        if isinstance(document.get(name), dict):
-            remarks += repetitions(plain, _json_text.object_at(plain, name), name)
-    remarks += [*_misspelt(document), *found]
-    creds_store = document.get("credsStore")
+    auths, store, by_registry = (_json_text.named(document, known) for known in _KNOWN)
+    entries, found = read_auths(document.get(auths), auths)
+    remarks = [*repeated_names(plain, document, _KNOWN), *_misspelt(document), *found]
+    creds_store = document.get(store)
     if not isinstance(creds_store, str | None):
-        remarks.append(malformed("a string", creds_store, "credsStore"))
+        remarks.append(malformed("a string", creds_store, store))
         creds_store = None
-    helpers = read_helpers(document.get("credHelpers"), "docker", key, remarks)
+    helpers = read_helpers(document, "docker", key, remarks)
     for entry in entries:
         name = key(entry.address)
         # A registry's token is kept beside what a helper says.
         if helpers.get(name, creds_store) and not _is_registry_token(entry):
-            where = place("credHelpers", name) if name in helpers else "credsStore"
+            where = place(by_registry, name) if name in helpers else store
             remarks += hidden(entry, "docker", where)
     return DockerConfig(tuple(entries), tuple(remarks), creds_store or None, helpers)
 
@@ -210,13 +207,13 @@ def _misspelt(document: dict[str, object]) -> Iterator[Diagnostic]:
         if name in _KNOWN:
             continue
         if same := by_case.get(name.casefold()):
-            problem, near = "docker reads it in any case, and others do not", same
+            problem, near = "docker and podman read it in any case, and others do not", same
         elif found := nearest(name, _KNOWN):
             problem, near = "nothing reads it", found
         else:
             continue
         yield Diagnostic("member-misspelt", "R20", problem, f"write {near!r}", place(name))
-    if "auths" not in document and any(
+    if _json_text.named(document, "auths") not in document and any(
         isinstance(value, dict) and "auth" in value
         for value in islice(document.values(), _LOOKED_AT)
     ):
