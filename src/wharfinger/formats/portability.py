@@ -146,7 +146,7 @@ class Divergence:
 
     Args:
         image: The image, as given.
-        code: Why, short and stable: one of :data:`CODES`.
+        code: Why, short and stable: one of ``CODES``.
         message: Why, for people.
         repair: What to do about it.
         picks: What each client picks.
