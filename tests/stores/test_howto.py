@@ -69,9 +69,11 @@ def closing_what_it_opens(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return opened[-1]
 
     monkeypatch.setattr(Database, "connect", noting)
-    yield
-    for database in opened:
-        database.close()
+    try:
+        yield
+    finally:
+        for database in opened:
+            database.close()
 
 
 def assert_runs(test: doctest.DocTest) -> None:
