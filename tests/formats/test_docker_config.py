@@ -23,6 +23,7 @@ HUB = RegistryAddress.DOCKER_HUB
 QUAY = RegistryAddress.parse("quay.io")
 GHCR = RegistryAddress.parse("ghcr.io")
 CI = Credential("ci", Secret("hunter2"))
+IN_ANY_CASE = "docker and podman read it in any case, and others do not"
 GOOD = {"auth": base64.b64encode(b"ci:hunter2").decode()}
 
 # What docker's documents can say: no NUL around a password.
@@ -185,7 +186,7 @@ def test_what_is_odd_is_told(text: str, code: str, place: str) -> None:
     [
         (
             "credSstore",
-            ("docker and podman read it in any case, and others do not", "write 'credsStore'"),
+            (IN_ANY_CASE, "write 'credsStore'"),
         ),
         ("credStore", ("nothing reads it", "write 'credsStore'")),
         ("auth", ("nothing reads it", "write 'auths'")),

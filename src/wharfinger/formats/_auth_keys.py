@@ -30,8 +30,11 @@ def key(address: RegistryAddress) -> str:
 
     Example:
         >>> from wharfinger import RegistryAddress
-        >>> key(RegistryAddress.DOCKER_HUB), key(RegistryAddress.parse("Quay.io:443"))
-        ('https://index.docker.io/v1/', 'quay.io')
+        >>> from wharfinger.formats import docker_config
+        >>> docker_config.key(RegistryAddress.DOCKER_HUB)
+        'https://index.docker.io/v1/'
+        >>> docker_config.key(RegistryAddress.parse("Quay.io:443"))
+        'quay.io'
     """
     return _HUB_KEY if address.is_docker_hub else str(address)
 

@@ -51,7 +51,8 @@ def key(address: RegistryAddress) -> str:
 
     Example:
         >>> from wharfinger import RegistryAddress
-        >>> key(RegistryAddress.parse("index.docker.io"))
+        >>> from wharfinger.formats import containers_auth
+        >>> containers_auth.key(RegistryAddress.parse("index.docker.io"))
         'docker.io'
     """
     return str(address)
@@ -96,11 +97,13 @@ class ContainersAuth(Parsed[AuthEntry]):
         """Return the credentials of whole registries that stand in the document.
 
         Returns:
-            The credential of each registry: of its entries the one that podman takes, or the last
-            one where podman finds none. Entries of namespaces and of helpers are left out.
+            Of the entries of each registry the one that podman takes, or the last one where podman
+            finds none. Entries of namespaces and of helpers are left out.
 
         Example:
-            >>> list(parse('{"auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}}}').credentials())
+            >>> from wharfinger.formats import containers_auth
+            >>> read = containers_auth.parse('{"auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}}}')
+            >>> list(read.credentials())
             [RegistryAddress.parse('quay.io')]
         """
         return counting(self.entries, PODMAN)
@@ -120,7 +123,10 @@ def parse(text: str) -> ContainersAuth:
         DocumentError: When it is not valid JSON, no object, or its ``auths`` is none.
 
     Example:
-        >>> read = parse('{"auths": {"quay.io/acme": {"auth": "Y2k6aHVudGVyMg=="}}}')
+        >>> from wharfinger.formats import containers_auth
+        >>> read = containers_auth.parse(
+        ...     '{"auths": {"quay.io/acme": {"auth": "Y2k6aHVudGVyMg=="}}}'
+        ... )
         >>> read.entries[0].path, read.entries[0].credential.username
         ('acme', 'ci')
     """
@@ -192,8 +198,9 @@ def render(credentials: Mapping[RegistryAddress, Credential]) -> str:
 
     Example:
         >>> from wharfinger import Credential, RegistryAddress, Secret
+        >>> from wharfinger.formats import containers_auth
         >>> hub = {RegistryAddress.DOCKER_HUB: Credential("ci", Secret("hunter2"))}
-        >>> print(render(hub).expandtabs(4), end="")
+        >>> print(containers_auth.render(hub).expandtabs(4), end="")
         {
             "auths": {
                 "docker.io": {
@@ -229,8 +236,9 @@ def merge(
 
     Example:
         >>> from wharfinger import Credential, RegistryAddress, Secret
+        >>> from wharfinger.formats import containers_auth
         >>> quay = RegistryAddress.parse("quay.io")
-        >>> merge(
+        >>> containers_auth.merge(
         ...     '{"auths": {"quay.io/acme": {}, "Quay.io": {}}}',
         ...     {quay: Credential("ci", Secret("hunter2"))},
         ... )
@@ -253,10 +261,11 @@ def find(entries: Iterable[AuthEntry], image: ImageReference) -> AuthEntry | Non
 
     Example:
         >>> from wharfinger import ImageReference
-        >>> read = parse('{"auths": {"quay.io": {}, "quay.io/acme": {}}}')
-        >>> find(read.entries, ImageReference.parse("quay.io/acme/api")).key
+        >>> from wharfinger.formats import containers_auth
+        >>> read = containers_auth.parse('{"auths": {"quay.io": {}, "quay.io/acme": {}}}')
+        >>> containers_auth.find(read.entries, ImageReference.parse("quay.io/acme/api")).key
         'quay.io/acme'
-        >>> find(read.entries, ImageReference.parse("quay.io/acmeister/api")).key
+        >>> containers_auth.find(read.entries, ImageReference.parse("quay.io/acmeister/api")).key
         'quay.io'
     """
     name = image.qualified()

@@ -1,7 +1,8 @@
 """``DOCKER_AUTH_CONFIG``: an environment variable that docker reads before its ``config.json``.
 
-Since 28.3; of some CI systems it is older. Docker reads it strictly (``parseEnvConfig`` in its command line's ``cli/config/configfile``): a
-fault anywhere, and it says so, forgets the whole of it, and goes on with ``config.json``.
+Docker has it since 28.3, some CI systems have had it before. Docker reads it strictly
+(``parseEnvConfig`` in its command line's ``cli/config/configfile``): a fault anywhere, and it says
+so, forgets the whole of it, and goes on with ``config.json``.
 """
 
 from __future__ import annotations
@@ -42,9 +43,11 @@ def parse(text: str) -> Parsed[AuthEntry]:
             member than ``auths``, or an entry has another than ``auth``, or no good one.
 
     Example:
-        >>> [entry.key for entry in parse('{"auths": {"quay.io": {"auth": "YTpi"}}}').entries]
+        >>> from wharfinger.formats import docker_auth_config
+        >>> read = docker_auth_config.parse('{"auths": {"quay.io": {"auth": "YTpi"}}}')
+        >>> [entry.key for entry in read.entries]
         ['quay.io']
-        >>> parse('{"auths": {"quay.io": {"auth": "YTpi", "email": "a@b"}}}')
+        >>> docker_auth_config.parse('{"auths": {"quay.io": {"auth": "YTpi", "email": "a@b"}}}')
         Traceback (most recent call last):
         ...
         wharfinger.formats.document.DocumentError: auths["quay.io"].email: an entry has auth and \
@@ -104,7 +107,9 @@ def render(credentials: Mapping[RegistryAddress, Credential]) -> str:
 
     Example:
         >>> from wharfinger import Credential, RegistryAddress, Secret
-        >>> render({RegistryAddress.parse("quay.io"): Credential("ci", Secret("hunter2"))})
+        >>> from wharfinger.formats import docker_auth_config
+        >>> quay = RegistryAddress.parse("quay.io")
+        >>> docker_auth_config.render({quay: Credential("ci", Secret("hunter2"))})
         '{"auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}}}'
     """
     auths = wire_auths(credentials)

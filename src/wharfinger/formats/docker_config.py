@@ -64,7 +64,9 @@ class DockerConfig(Parsed[AuthEntry]):
             What follows ``docker-credential-`` in its name; None where docker reads ``auths``.
 
         Example:
-            >>> read = parse('{"credsStore": "pass", "credHelpers": {"quay.io": ""}}')
+            >>> from wharfinger import RegistryAddress
+            >>> from wharfinger.formats import docker_config
+            >>> read = docker_config.parse('{"credsStore": "pass", "credHelpers": {"quay.io": ""}}')
             >>> read.helper(RegistryAddress.parse("ghcr.io"))
             'pass'
             >>> read.helper(RegistryAddress.parse("quay.io")) is None
@@ -76,11 +78,13 @@ class DockerConfig(Parsed[AuthEntry]):
         """Return the credentials that stand in the document, one a registry.
 
         Returns:
-            The credential of each registry: of its entries the one that docker takes, or the last
-            one where docker finds none. Entries of namespaces and of helpers are left out.
+            Of the entries of each registry the one that docker takes, or the last one where docker
+            finds none. Entries of namespaces and of helpers are left out.
 
         Example:
-            >>> list(parse('{"auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}}}').credentials())
+            >>> from wharfinger.formats import docker_config
+            >>> read = docker_config.parse('{"auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}}}')
+            >>> list(read.credentials())
             [RegistryAddress.parse('quay.io')]
         """
         return counting(self.entries)
@@ -101,7 +105,10 @@ def parse(text: str) -> DockerConfig:
         DocumentError: When it is not valid JSON, no object, or its ``auths`` is none.
 
     Example:
-        >>> read = parse('{"auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}, "docker.io": {}}}')
+        >>> from wharfinger.formats import docker_config
+        >>> read = docker_config.parse(
+        ...     '{"auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}, "docker.io": {}}}'
+        ... )
         >>> read.entries[0].credential
         Credential(username='ci', secret=Secret('***'), email=None, kind=CredentialKind.PASSWORD)
         >>> print(read.diagnostics[0])
@@ -144,8 +151,9 @@ def render(credentials: Mapping[RegistryAddress, Credential]) -> str:
 
     Example:
         >>> from wharfinger import Credential, RegistryAddress, Secret
+        >>> from wharfinger.formats import docker_config
         >>> hub = {RegistryAddress.DOCKER_HUB: Credential("ci", Secret("hunter2"))}
-        >>> print(render(hub).expandtabs(4), end="")
+        >>> print(docker_config.render(hub).expandtabs(4), end="")
         {
             "auths": {
                 "https://index.docker.io/v1/": {
@@ -183,13 +191,14 @@ def merge(
 
     Example:
         >>> from wharfinger import Credential, RegistryAddress, Secret
+        >>> from wharfinger.formats import docker_config
         >>> quay = RegistryAddress.parse("quay.io")
-        >>> merge(
+        >>> docker_config.merge(
         ...     '{"psFormat": "x", "auths": {"https://quay.io/v1/": {}}}',
         ...     {quay: Credential("ci", Secret("hunter2"))},
         ... )
         '{"psFormat": "x", "auths": {"quay.io": {"auth": "Y2k6aHVudGVyMg=="}}}'
-        >>> merge('{"auths": {"quay.io": {}, "ghcr.io": {}}}', {}, remove=[quay])
+        >>> docker_config.merge('{"auths": {"quay.io": {}, "ghcr.io": {}}}', {}, remove=[quay])
         '{"auths": {"ghcr.io": {}}}'
     """
     return merge_auths(text, credentials, remove)

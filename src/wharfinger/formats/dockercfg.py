@@ -25,9 +25,12 @@ def parse(text: str) -> Parsed[AuthEntry]:
         DocumentError: When it is neither.
 
     Example:
-        >>> parse('{"https://quay.io/v1/": {"auth": "Y2k6aHVudGVyMg=="}}').entries[0].address
+        >>> from wharfinger.formats import dockercfg
+        >>> read = dockercfg.parse('{"https://quay.io/v1/": {"auth": "Y2k6aHVudGVyMg=="}}')
+        >>> read.entries[0].address
         RegistryAddress.parse('quay.io')
-        >>> parse("auth = Y2k6aHVudGVyMg==\nemail = ci@acme.example\n").entries[0].credential.email
+        >>> read = dockercfg.parse("auth = Y2k6aHVudGVyMg==\nemail = ci@acme.example")
+        >>> read.entries[0].credential.email
         'ci@acme.example'
     """
     plain = _json_text.without_bom(text)

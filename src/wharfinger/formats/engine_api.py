@@ -58,8 +58,9 @@ def render(credential: Credential, address: RegistryAddress) -> str:
         DocumentError: When the credential is refused (R9).
 
     Example:
-        >>> from wharfinger import RegistryAddress, Secret
-        >>> render(Credential("ci", Secret("hunter2")), RegistryAddress.parse("quay.io"))
+        >>> from wharfinger import Credential, RegistryAddress, Secret
+        >>> from wharfinger.formats import engine_api
+        >>> engine_api.render(Credential("ci", Secret("hunter2")), RegistryAddress.parse("quay.io"))
         'eyJ1c2VybmFtZSI6ICJjaSIsICJwYXNzd29yZCI6ICJodW50ZXIyIiwgInNlcnZlcmFkZHJlc3MiOiAicXVheS5pbyJ9'
     """
     problem = ""
@@ -91,8 +92,10 @@ def parse(text: str) -> RegistryAuth:
         DocumentError: When it is not base64url of an object, or its credential can't be used.
 
     Example:
-        >>> from wharfinger import RegistryAddress, Secret
-        >>> parse(render(Credential("ci", Secret("hunter2")), RegistryAddress.parse("quay.io")))
+        >>> from wharfinger import Credential, RegistryAddress, Secret
+        >>> from wharfinger.formats import engine_api
+        >>> quay = RegistryAddress.parse("quay.io")
+        >>> engine_api.parse(engine_api.render(Credential("ci", Secret("hunter2")), quay))
         RegistryAuth(credential=Credential(username='ci', secret=Secret('***'), email=None, \
 kind=CredentialKind.PASSWORD), address=RegistryAddress.parse('quay.io'))
     """
