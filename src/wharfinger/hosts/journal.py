@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["FOLDER", "Journal", "journal"]
 
 FOLDER: Final = "/var/lib/wharfinger/hosts"
+_OWN: Final = (FOLDER.rpartition("/")[0], FOLDER)
 _APPLYING: Final = "applying.json"
 _APPLIED: Final = "applied.json"
 _UNDOING: Final = "undoing.json"
@@ -42,17 +43,17 @@ _PAUSE: Final = 0.01
 _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@attrs.frozen
+@attrs.define(eq=False, repr=False)
 class Journal:
     """The journal of a root, while no other process has it.
 
     Args:
         root: The root.
-        made: The folders that were made for it.
+        made: The folders that were made for it, outermost first.
     """
 
     root: Root
-    made: tuple[str, ...] = ()
+    made: list[str]
 
     def receipts(self) -> list[Receipt]:
         """Return the receipts of what was done and stands, in the order it was done."""
@@ -154,12 +155,12 @@ class Journal:
                 )
             # Also where it is the same: a killed writer may have left something beside it.
             files.write(path, kept[0], mode=change.mode, owner=change.owner)
-        for made in reversed(receipt.folders):
-            if not FOLDER.startswith(made):
-                self.root.drop(made)
+        for folder_made in reversed(receipt.folders):
+            if f"{FOLDER}/".startswith(f"{folder_made}/"):
+                self.made.insert(0, folder_made)  # the journal's own goes when it is closed
+            else:
+                self.root.drop(folder_made)
         self._forget(folder)
-        for made in reversed(receipt.folders):
-            self.root.drop(made)
 
     def _state(self, change: Change) -> str | None:
         found = self.root.read(change.path)
@@ -228,16 +229,15 @@ def journal(root: Root) -> Iterator[Journal]:
         FileError: When it can't be opened or written.
         HostChanged: When what was not finished can't be taken back.
     """
-    made = root.missing(f"{FOLDER}/x")
+    found = Journal(root, root.missing(f"{FOLDER}/x"))
     opened = None
     try:
         opened = _opened(root)
-        found = Journal(root, tuple(made))
         found.recover()
         yield found
     finally:
-        for folder in reversed(made):
-            root.drop(folder)  # empty only where nothing was done
+        for folder in (*reversed(_OWN), *reversed(found.made)):
+            root.drop(folder)  # which it does only where no receipt is left
         if opened is not None:
             fcntl.flock(opened, fcntl.LOCK_UN)
             os.close(opened)

@@ -1,0 +1,191 @@
+"""What is given as a CA is refused or remarked on by name, before anything is written."""
+
+from __future__ import annotations
+
+import base64
+import sys
+import traceback
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.hosts.authority import DAY, NOW, Wanted, der, private_key
+from wharfinger._extras import MissingExtra
+from wharfinger.hosts import CertificateRefused, TrustPlan, plan
+
+ADDRESS = "registry.corp:5000"
+
+
+def planned(ca: str | bytes, address: str = ADDRESS, runtime: str = "docker") -> TrustPlan:
+    return plan(address, runtime=runtime, ca=ca, now=NOW)
+
+
+def content(made: TrustPlan) -> str:
+    step = made.as_dict()["steps"][0]  # type: ignore[index]
+    text: str = step["content"]
+    return text
+
+
+def test_a_ca() -> None:
+    """R23: a CA's certificate is written as it is, and nothing is remarked on."""
+    pem = Wanted().pem
+    made = planned(pem)
+    assert made.remarks == ()
+    assert content(made) == pem == content(planned(pem.encode()))
+
+
+def test_what_else_stands_in_the_file_is_left_out() -> None:
+    """What openssl prints around a certificate gets nowhere."""
+    pem = Wanted().pem
+    around = f"depth=0 CN = x\r\n{pem.replace(chr(10), chr(13) + chr(10))}---\n$(reboot)\nEND\n"
+    assert content(planned(around)) == pem
+
+
+@pytest.mark.parametrize(
+    ("ca", "code"),
+    [
+        (Wanted(end=NOW - DAY / 24, start=NOW - DAY).pem, "expired"),
+        (private_key(), "private-key"),
+        (Wanted().pem + private_key(), "private-key"),
+        (private_key().replace("PRIVATE KEY", "RSA PRIVATE KEY"), "private-key"),
+        (private_key().replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), "private-key"),
+        (Wanted().pem.replace("CERTIFICATE", "CERTIFICATE REQUEST"), "not-a-certificate"),
+        (Wanted().pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE"), "not-a-certificate"),
+        (der(Wanted().pem), "not-pem"),
+        (Wanted(name="y" * 60, hosts=("registry.corp",) * 3).pem * 3000, "not-pem"),
+        ("", "no-certificate"),
+        (b"\xff\xfe\x00", "no-certificate"),
+        ("-----BEGIN CERTIFICATE-----\n", "malformed"),
+        ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "malformed"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "malformed"),
+        (Wanted(ca=False, hosts=("quay.io", "registry.corp.evil.example")).pem, "other-host"),
+        (Wanted(ca=False, name="registry.corp").pem, "other-host"),
+        (Wanted(ca=None, hosts=("*.corp.example",)).pem, "other-host"),
+        (Wanted(ca=True, signs=False, hosts=("quay.io",)).pem, "other-host"),
+    ],
+)
+def test_refused(ca: str | bytes, code: str) -> None:
+    """R23: what is no CA of this registry is refused, by a code and a name."""
+    with pytest.raises(CertificateRefused) as caught:
+        planned(ca)
+    assert caught.value.code == code
+    assert caught.value.repair
+    if code in {"expired", "other-host"}:
+        assert "CN=" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "codes"),
+    [
+        (Wanted(signs=True), []),
+        (Wanted(start=NOW + DAY / 2), ["not-yet-valid"]),
+        (Wanted(ca=False, hosts=("registry.corp",)), ["not-a-ca"]),
+        (Wanted(ca=False, hosts=("Registry.CORP",)), ["not-a-ca"]),
+        (Wanted(ca=False, hosts=("*.corp",)), ["not-a-ca"]),
+        (Wanted(ca=None, hosts=("registry.corp",)), ["not-a-ca"]),
+        (Wanted(signs=False, hosts=("registry.corp",)), ["not-a-ca"]),
+    ],
+)
+def test_remarked_on(wanted: Wanted, codes: list[str]) -> None:
+    """R23: what will surprise somebody is taken and named."""
+    remarks = planned(wanted.pem).remarks
+    assert [remark.code for remark in remarks] == codes
+    assert all(wanted.name in remark.message for remark in remarks)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.5:5000", "[2001:db8::1]:5000"])
+def test_servers_at_ip_addresses(address: str) -> None:
+    """A server's own certificate names its IP address as such, not as a host."""
+    host = address.rpartition(":")[0].strip("[]")
+    remarks = planned(Wanted(ca=False, hosts=(host,)).pem, address).remarks
+    assert [remark.code for remark in remarks] == ["not-a-ca"]
+    with pytest.raises(CertificateRefused, match=r"10\.0\.0\.7"):
+        planned(Wanted(ca=False, hosts=("10.0.0.6",), name="10.0.0.6").pem, "10.0.0.7:5000")
+
+
+def test_several() -> None:
+    """R23: each of several is checked; the system's bundle takes one a file."""
+    both = Wanted(name="one").pem + Wanted(name="two").pem
+    [remark] = planned(both).remarks
+    assert remark.code == "several-certificates"
+    assert "CN=one, CN=two" in remark.message
+    assert content(planned(both)) == both
+    with pytest.raises(CertificateRefused) as caught:
+        planned(both, runtime="system")
+    assert caught.value.code == "several-certificates"
+    with pytest.raises(CertificateRefused, match="CN=old"):
+        planned(Wanted().pem + Wanted(name="old", end=NOW - DAY / 2).pem)
+
+
+def test_names_take_one_line() -> None:
+    """A certificate's name moves no cursor and fills no screen."""
+    wanted = Wanted(name="\x1b[31mx\n" + "y" * 50, ca=False, hosts=("registry.corp",))
+    [remark] = planned(wanted.pem).remarks
+    assert remark.message.isprintable()
+
+
+def test_a_private_key_is_echoed_nowhere() -> None:
+    """A refused private key is in no message and in no frame that the error keeps."""
+    key = private_key()
+    body = key.splitlines()[1]
+    for text in (key, Wanted().pem + key):
+        with pytest.raises(CertificateRefused) as caught:
+            planned(text)
+        error = caught.value
+        assert error.__context__ is error.__cause__ is None
+        told = "".join(traceback.format_exception(error))
+        assert body not in told + repr(error)
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        ours = [frame for frame in frames if "/wharfinger/" in frame.f_code.co_filename]
+        assert ours, "the error came from here"
+        for frame in ours:
+            assert body not in repr(frame.f_locals)
+
+
+def test_clock_is_looked_at_only_where_none_is_given() -> None:
+    """R24: with a time given the plan depends on nothing else."""
+    pem = Wanted().pem
+    assert planned(pem) == planned(pem)
+    year = 365 * DAY
+    with pytest.raises(CertificateRefused, match="expired"):
+        plan(ADDRESS, runtime="docker", ca=pem, now=NOW + year)
+    with pytest.raises(CertificateRefused, match="expired"):
+        plan(ADDRESS, runtime="docker", ca=Wanted(start=NOW - 9 * year, end=NOW - 8 * year).pem)
+
+
+def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without cryptography the error has the command that installs it."""
+    pem = Wanted().pem
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'wharfinger\[trust\]'"):
+        planned(pem)
+
+
+@given(st.binary(max_size=200), st.integers(0, 600), st.integers(0, 8))
+def test_damaged(noise: bytes, place: int, cut: int) -> None:
+    """R20: whatever is given, it is taken or refused, and only certificates are passed on."""
+    pem = PEM.encode()
+    for given_as in (noise, pem[:place] + noise + pem[place + cut :]):
+        try:
+            made = planned(given_as)
+        except CertificateRefused:
+            continue
+        assert content(made).startswith("-----BEGIN CERTIFICATE-----\n")
+
+
+@given(st.binary(max_size=300))
+def test_damaged_inside(noise: bytes) -> None:
+    """R20: what is no certificate inside its base64 is refused."""
+    body = base64.b64encode(noise).decode()
+    with pytest.raises(CertificateRefused):
+        planned(f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+
+
+def test_many_beginnings() -> None:
+    """R20: lines are looked at once."""
+    with pytest.raises(CertificateRefused):
+        planned("-----BEGIN CERTIFICATE-----\n" * (sys.getrecursionlimit() * 30))
+
+
+PEM = Wanted().pem
