@@ -238,6 +238,22 @@ def test_a_helper_without_a_name() -> None:
     assert helpers(text, "quay.io/a") == ["quay.io", None, "quay.io", "pass", "quay.io"]
 
 
+@pytest.mark.parametrize(
+    ("more", "refusing"),
+    [
+        ({"credsStore": 7}, ["docker"]),
+        ({"credHelpers": ["pass"]}, ["docker", "containers"]),
+        ({"credHelpers": {"ghcr.io": 7}}, ["docker", "containers"]),
+    ],
+)
+def test_malformed_helpers(more: dict[str, Any], refusing: list[str]) -> None:
+    """Clients in Go give up on a document whose helpers are of another type."""
+    found = only(document("quay.io", **more), "quay.io/a")
+    assert found is not None
+    assert found.code == "malformed"
+    assert [pick.client for pick in found.picks if pick.key is None] == refusing
+
+
 def test_a_helper_is_asked_for_other_names_of_docker_hub() -> None:
     """Docker asks for the URL, podman for docker.io: two questions, and perhaps two answers."""
     text = json.dumps({"credHelpers": {HUB: "pass", "docker.io": "pass"}})

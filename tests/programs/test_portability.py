@@ -109,6 +109,12 @@ def test_a_file_that_cannot_be_read(
     assert capsys.readouterr().err == f"error: {path}: {problem}\n"
 
 
+def test_a_path_that_is_none(capsys: Capture) -> None:
+    """What no file system has is told like a missing file."""
+    assert main(["x\0y", "ubuntu"]) == 2
+    assert capsys.readouterr().err == "error: x\0y: this is no path\n"
+
+
 @pytest.mark.parametrize("argv", [[], ["x.json"], ["x.json", "ubuntu", "--nope"]])
 def test_a_malformed_command_line(argv: list[str]) -> None:
     """Argparse's own status."""

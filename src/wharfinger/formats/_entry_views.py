@@ -203,10 +203,4 @@ def _causes(members: object) -> Iterator[str]:
         return
     if any(members.get(name) for name in ("identitytoken", "registrytoken")):
         yield "token-kind"
-    decoded = _standard(members["auth"]) if isinstance(members.get("auth"), str) else None
-    try:
-        (decoded or b"").decode()
-    except UnicodeDecodeError:
-        yield "not-utf-8"
-        return
     yield "incomplete"

@@ -64,7 +64,6 @@ _TOLD: Final[dict[str, tuple[str, str]]] = {
         "the entry has a token, which not every client reads",
         "log in with a password, or a robot account",
     ),
-    "not-utf-8": ("the text of its auth is not UTF-8", "log in again"),
     "incomplete": (
         "its auth is missing, badly padded or ends in NUL, or a part of it is empty",
         "write base64 of user:password into auth",
