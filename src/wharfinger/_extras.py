@@ -11,7 +11,10 @@ __all__ = ["MissingExtra", "missing_extra"]
 # Imported package -> the extra that brings it.
 _EXTRAS: Final = {
     "alembic": "sql",
+    "boto3": "ecr",
+    "botocore": "ecr",
     "cryptography": "sealed",
+    "google": "google",
     "psycopg": "postgres",
     "ruamel": "yaml",
     "sqlalchemy": "sql",
