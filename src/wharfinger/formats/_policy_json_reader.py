@@ -1,0 +1,190 @@
+"""What a ``policy.json`` says, read scope by scope."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from wharfinger.core.diagnose import Diagnostic
+from wharfinger.core.errors import nearest
+from wharfinger.formats._json_text import kind, load, members, object_at, repeated
+from wharfinger.formats.document import Parsed, place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["ACCEPTS", "REJECTS", "Policy", "Scope", "read"]
+
+ACCEPTS: Final = "insecureAcceptAnything"
+REJECTS: Final = "reject"
+_SIGNATURES: Final = ("signedBy", "signedBaseLayer", "sigstoreSigned")
+_TYPES: Final = (ACCEPTS, REJECTS, *_SIGNATURES)
+_MEMBERS: Final = ("default", "transports")
+_MOST_NEAREST: Final = 100  # it takes its time (R20)
+
+
+@attrs.frozen
+class Scope:
+    """One scope of one transport.
+
+    Args:
+        transport: Where images come from; ``docker`` is every registry.
+        scope: Which images it is about: an image, a repository, a path, a host, ``*.corp``, or the
+            empty text for all of the transport.
+        requirements: The types of what is required, all of which must hold.
+        place: Where it stands.
+    """
+
+    transport: str
+    scope: str
+    requirements: tuple[str, ...]
+    place: str = ""
+
+    @property
+    def accepts(self) -> bool:
+        """Whether it accepts everything. One that wants a signature does not."""
+        return bool(self.requirements) and set(self.requirements) == {ACCEPTS}
+
+    @property
+    def rejects(self) -> bool:
+        """Whether it rejects everything, with a signature or without."""
+        return REJECTS in self.requirements
+
+
+@attrs.frozen
+class Policy(Parsed[Scope]):
+    """What a ``policy.json`` says.
+
+    Args:
+        entries: Its scopes, in their order.
+        diagnostics: What is wrong or surprising in it.
+        default: The types of what is required where no scope is about an image.
+        refused: Whether containers refuse the document as a whole, and pull nothing.
+    """
+
+    default: tuple[str, ...] = ()
+    refused: bool = False
+
+
+def read(text: str, *, marked: bool) -> Policy:
+    """Read a document.
+
+    Args:
+        text: The document, without a byte order mark.
+        marked: Whether it had one.
+
+    Returns:
+        What it says.
+
+    Raises:
+        DocumentError: When it is no JSON object.
+    """
+    return _Reader().read(text, load(text), marked=marked)
+
+
+class _Reader:
+    """One reading; it gathers remarks."""
+
+    def __init__(self) -> None:
+        self.remarks: list[Diagnostic] = []
+        self.refused = False
+
+    def read(self, text: str, document: dict[str, Any], *, marked: bool) -> Policy:
+        if marked:
+            self.refuse("byte-order-mark", "it starts with a byte order mark", "save it without")
+        self.repeated(repeated(text), ())
+        for name in document:
+            if name not in _MEMBERS:
+                near = nearest(name, _MEMBERS) if len(document) <= _MOST_NEAREST else None
+                repair = f"write {near}" if near else "take it out"
+                self.refuse("unknown-member", "there is no such member", repair, name)
+        default: tuple[str, ...] = ()
+        if "default" in document:
+            default = self.requirements(document["default"], "default")
+        else:
+            self.refuse("default-missing", "there is no default", "write one", "default")
+        entries = []
+        transports = document.get("transports", {})
+        if isinstance(transports, dict):
+            entries = [*self.transports(text)]
+        else:
+            self.wrong_type("an object", transports, "transports")
+        return Policy(tuple(entries), tuple(self.remarks), default, self.refused)
+
+    def transports(self, text: str) -> Iterator[Scope]:
+        start = object_at(text, "transports")
+        if start is None:
+            return
+        self.repeated(repeated(text, start), ("transports",))
+        for member in members(text, start):
+            if not isinstance(member.value, dict):
+                self.wrong_type("an object", member.value, "transports", member.name)
+                continue
+            path = ("transports", member.name)
+            self.repeated(repeated(text, member.value_start), path)
+            for scope, value in member.value.items():
+                types = self.requirements(value, *path, scope)
+                if member.name == "docker":
+                    self.surprises((*path, scope), scope)
+                yield Scope(member.name, scope, types, place(*path, scope))
+
+    def requirements(self, value: object, *path: str) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            self.wrong_type("an array", value, *path)
+            return ()
+        if not value:
+            self.refuse("empty", "nothing is required", "write a requirement", *path)
+        return tuple(self.requirement(item, *path, position) for position, item in enumerate(value))
+
+    def requirement(self, item: object, *path: str | int) -> str:
+        word = item.get("type") if isinstance(item, dict) else None
+        if not isinstance(item, dict) or not isinstance(word, str) or word not in _TYPES:
+            self.refuse(
+                "requirement",
+                "it is no requirement that containers know",
+                f"write one whose type is one of {', '.join(_TYPES)}",
+                *path,
+            )
+            return word if isinstance(word, str) else ""
+        if word in {ACCEPTS, REJECTS} and len(item) > 1:
+            self.refuse(
+                "unknown-member", f"{word} has no members but its type", "take it out", *path
+            )
+        return word
+
+    def surprises(self, path: tuple[str, ...], scope: str) -> None:
+        host, _, below = scope.partition("/")
+        name = below.partition("@")[0].partition(":")[0]
+        remark = None
+        if host.startswith("*.") and (below or ":" in host):
+            remark = "never-matches", "R14", "a wildcard has no port and no path", "name the hosts"
+        elif "*" in host.removeprefix("*."):
+            remark = "never-matches", "R14", "a wildcard is *. before a host", "name the hosts"
+        elif host == "index.docker.io":
+            told = "containers read index.docker.io as docker.io before they look"
+            remark = "never-matches", "R2", told, "write docker.io"
+        elif host != host.lower():
+            told = "containers compare hosts as text, so it matches this spelling and no other"
+            remark = "upper-case", "R3", told, "write it in lower case"
+        elif host == "docker.io" and below and "/" not in below and name != "library":
+            told = "it is about a user of Docker Hub, and not about an official image"
+            repair = "write docker.io/library/ before the name if that is meant"
+            remark = "official-image", "R13", told, repair
+        if remark is not None:
+            code, rule, message, repair = remark
+            self.remarks.append(Diagnostic(code, rule, message, repair, place(*path)))
+
+    def refuse(self, code: str, message: str, repair: str, *path: str | int) -> None:
+        self.refused = True
+        told = f"{message}; containers refuse the file"
+        self.remarks.append(Diagnostic(code, "R20", told, repair, place(*path)))
+
+    def wrong_type(self, wanted: str, value: object, *path: str) -> None:
+        message = f"{wanted} is wanted, and this is {kind(value)}"
+        self.refuse("wrong-type", message, f"write {wanted}", *path)
+
+    def repeated(self, found: dict[str, list[int]], path: Iterable[str]) -> None:
+        for name, lines in found.items():
+            told = ", ".join(map(str, lines[:10]))
+            self.refuse("repeated", f"it stands in lines {told}", "keep one", *path, name)
