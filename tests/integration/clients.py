@@ -133,7 +133,7 @@ class Clients:
     ) -> Outcome:
         """Pull the image into a storage of podman's own, where it lands under a name."""
         with self.home() as home:
-            env = self.env_of_podman(home, registries_conf) | more
+            env = self.env(home, **of_podman(home, registries_conf), **more)
             if docker_config is not None:
                 write(home, ".docker/config.json", docker_config)
             command = (
@@ -243,15 +243,6 @@ class Clients:
         """Return a client's environment variables."""
         return processes.surroundings(home, HTTPS_PROXY=self.registries.proxy, **more)
 
-    def env_of_podman(self, home: Path, registries_conf: str) -> dict[str, str]:
-        """Return environment variables by which podman keeps to its home."""
-        return self.env(
-            home,
-            CONTAINERS_CONF=write(home, "containers.conf", _PODMAN.format(home=home)),
-            CONTAINERS_REGISTRIES_CONF=write(home, "registries.conf", registries_conf),
-            CONTAINERS_STORAGE_CONF=write(home, "storage.conf", _STORAGE.format(home=home)),
-        )
-
     def _trust(self, place: Place, insecure: str, folder: str) -> tuple[str, ...]:
         return (folder, str(self.registries.authority)) if place.secure else (insecure,)
 
@@ -281,6 +272,15 @@ driver = "vfs"
 graphroot = "{home}/storage"
 runroot = "{home}/running"
 """
+
+
+def of_podman(home: Path, registries_conf: str) -> dict[str, str]:
+    """Return environment variables by which podman keeps to its home."""
+    return {
+        "CONTAINERS_CONF": write(home, "containers.conf", _PODMAN.format(home=home)),
+        "CONTAINERS_REGISTRIES_CONF": write(home, "registries.conf", registries_conf),
+        "CONTAINERS_STORAGE_CONF": write(home, "storage.conf", _STORAGE.format(home=home)),
+    }
 
 
 def write(home: Path, name: str, content: str) -> str:

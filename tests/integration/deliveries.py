@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -11,7 +13,7 @@ from ruamel.yaml import YAML
 from tests.integration import kubelet
 from tests.integration.clients import Clients, Outcome
 from tests.integration.kubelet import Login
-from tests.integration.registries import Place
+from tests.integration.registries import WRONG, Place
 from tests.integration.situations import ENVIRONMENT, Moment, Situation, Store
 from tests.integration.table import Row
 from wharfinger import (
@@ -101,14 +103,17 @@ class Delivery:
         refusals: What keeps the client from pulling, where that is not the registry's 401.
         tokens: Which kinds of tokens can be delivered so.
         short: Whether the client takes a name without a registry.
+        by_image: Whether it is delivered for one image; a credential for a registry opens all of
+            its images, whatever path the whitelist wants.
     """
 
     documents: str
     client: str
     pull: Callable[[Clients, Order], Outcome]
     refusals: Mapping[Reason, Outcome] = attrs.field(factory=dict)
-    tokens: Container[CredentialKind] = (CredentialKind.IDENTITY_TOKEN,)
+    tokens: tuple[CredentialKind, ...] = (CredentialKind.IDENTITY_TOKEN,)
     short: bool = True
+    by_image: bool = False
 
     def foreseen(self, order: Order) -> Outcome:
         """What the client must do, by what the library says and hands out."""
@@ -231,17 +236,88 @@ _BLOCKED: Final = {
 _POLICY: Final = "auth.json, policy.json"
 _REJECTED: Final = {Reason.NOT_WHITELISTED: Outcome.REJECTED}
 
+_TOKENS: Final = (CredentialKind.IDENTITY_TOKEN, CredentialKind.REGISTRY_TOKEN)
+
 SKOPEO: Final = Delivery("auth.json", "skopeo", _skopeo)
 PODMAN: Final = Delivery(_REGISTRIES, "podman", _podman_with_registries, _BLOCKED)
 DELIVERIES: Final = (
     SKOPEO,
     Delivery(_REGISTRIES, "skopeo", _skopeo_with_registries, _BLOCKED),
-    Delivery(_POLICY, "skopeo", _skopeo_with_policy, _REJECTED),
+    Delivery(_POLICY, "skopeo", _skopeo_with_policy, _REJECTED, by_image=True),
     PODMAN,
-    Delivery(_POLICY, "podman", _podman_with_policy, _REJECTED, short=False),
+    Delivery(_POLICY, "podman", _podman_with_policy, _REJECTED, short=False, by_image=True),
     Delivery("config.json", "podman", _podman_with_dockers, short=False),
-    Delivery("config.json", "docker", _docker, tokens=CredentialKind),
-    Delivery("X-Registry-Auth", "dockerd", _engine, tokens=CredentialKind),
+    Delivery("config.json", "docker", _docker, tokens=_TOKENS),
+    Delivery("X-Registry-Auth", "dockerd", _engine, tokens=_TOKENS, by_image=True),
     Delivery("pull secret", "containerd (CRI)", _kubelet, tokens=()),
-    Delivery("ctr --user", "containerd (ctr)", _ctr, tokens=(), short=False),
+    Delivery("ctr --user", "containerd (ctr)", _ctr, tokens=(), short=False, by_image=True),
+)
+
+
+# The same documents, merged into what somebody else wrote.
+_STALE: Final = {"auth": b64encode(b"somebody:somewhat older").decode()}
+
+
+def _docker_merged(clients: Clients, order: Order) -> Outcome:
+    stale = {f"http://{order.place.address}/v1/": _STALE, "other.example": _STALE}
+    text = json.dumps({"psFormat": "table", "auths": stale}, indent=4)
+    config = docker_config.merge(text, order.credentials, remove=[order.answer.address])
+    assert "psFormat" in config
+    assert "other.example" in config
+    return clients.docker(order.image, config, lands=order.lands)
+
+
+def _skopeo_merged(clients: Clients, order: Order) -> Outcome:
+    stale = {order.place.address: _STALE, "other.example/team": _STALE}
+    text = json.dumps({"auths": stale}, indent=4)
+    auth = containers_auth.merge(text, order.credentials, remove=[order.answer.address])
+    assert "other.example/team" in auth
+    return clients.skopeo(order.place, order.image, auth=auth)
+
+
+def _podman_with_registries_merged(clients: Clients, order: Order) -> Outcome:
+    text = f"""\
+# mine
+unqualified-search-registries = ["other.example"]
+
+[[registry]]
+location = "{order.place.address}"  # in the cellar
+insecure = {"false" if order.place.secure else "true"}
+"""
+    conf = registries_conf.merge(text, order.settings, order.store.environment(ENVIRONMENT))
+    assert "# in the cellar" in conf
+    auth = containers_auth.render(order.unfiltered)
+    return clients.podman(
+        order.place, order.image, auth=auth, registries_conf=conf, lands=order.lands
+    )
+
+
+def _podman_with_policy_merged(clients: Clients, order: Order) -> Outcome:
+    rejected = {"other.example": [{"type": "reject"}]}
+    accepted = [{"type": "insecureAcceptAnything"}]
+    text = json.dumps({"default": accepted, "transports": {"docker": rejected}}, indent=4)
+    policy = policy_json.merge(text, order.settings)
+    assert "other.example" in policy
+    auth = containers_auth.render(order.unfiltered)
+    return clients.podman(order.place, order.image, auth=auth, policy=policy, lands=order.lands)
+
+
+def _kubelet_merged(clients: Clients, order: Order) -> Outcome:
+    wrong = {order.answer.address: WRONG, RegistryAddress.parse("other.example"): WRONG}
+    text = pull_secret.render(wrong, name="registries")
+    text = text.replace("metadata:\n", "metadata:\n  labels: {of: harbour}  # mine\n")
+    merged = pull_secret.merge(text, order.credentials)
+    assert "# mine" in merged
+    logins = kubelet.lookup(read_yaml(merged), order.image)
+    return clients.kubelet(order.image, logins, lands=order.lands)
+
+
+MERGED: Final = (
+    Delivery("config.json, merged", "docker", _docker_merged),
+    Delivery("auth.json, merged", "skopeo", _skopeo_merged),
+    Delivery(
+        "auth.json, registries.conf merged", "podman", _podman_with_registries_merged, _BLOCKED
+    ),
+    Delivery("auth.json, policy.json merged", "podman", _podman_with_policy_merged, _REJECTED),
+    Delivery("pull secret, merged", "containerd (CRI)", _kubelet_merged),
 )

@@ -120,7 +120,8 @@ class Server:
 
 @contextmanager
 def serving(name: str, *command: str, env: Mapping[str, str], folder: Path) -> Iterator[Server]:
-    """Run a server, and stop it in the end whatever happened."""
+    """Run a server, and stop it in the end whatever happened; it dies with the session, too."""
+    command = ("setpriv", "--pdeathsig", "TERM", *command)
     log = folder / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

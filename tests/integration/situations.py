@@ -84,6 +84,13 @@ def _whitelist(store: Store, place: Place) -> None:
     store.save_settings(Settings(whitelist=f"quay.io, {place.address}"))
 
 
+def _whitelist_path(path: str) -> Change:
+    def change(store: Store, place: Place) -> None:
+        store.save_settings(Settings(whitelist=f"quay.io, {place.address}/{path}"))
+
+    return change
+
+
 def _add_elsewhere(store: Store, place: Place) -> None:
     store.create(ENVIRONMENT)
     store.add("another harbour", place.address, RIGHT)
@@ -157,6 +164,19 @@ FURTHER: Final = (
     Situation(
         Moment("added for another port", _add_neighbour, Reason.ANONYMOUS, pulls=False),
         Moment("added for its own too", _add, *_PULLS),
+    ),
+)
+
+# Those that a delivery for one image can tell.
+BY_IMAGE: Final = (
+    Situation(
+        Moment(
+            "another path whitelisted",
+            _of(_add, _whitelist_path("team-2")),
+            Reason.NOT_WHITELISTED,
+            pulls=False,
+        ),
+        Moment("its path whitelisted", _whitelist_path("team"), *_PULLS),
     ),
 )
 

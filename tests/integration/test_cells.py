@@ -10,9 +10,10 @@ import attrs
 import pytest
 
 from tests.integration.clients import Clients
-from tests.integration.deliveries import DELIVERIES, SKOPEO, Delivery, see
+from tests.integration.deliveries import DELIVERIES, MERGED, SKOPEO, Delivery, see
 from tests.integration.registries import Kind
 from tests.integration.situations import (
+    BY_IMAGE,
     FURTHER,
     PUBLIC_IMAGE,
     SITUATIONS,
@@ -54,6 +55,14 @@ CELLS: Final = [
         for situation in SITUATIONS
     ),
     *(Cell(delivery, Kind.HTTP, situation) for delivery in DELIVERIES for situation in FURTHER),
+    *(
+        Cell(delivery, kind, situation)
+        for delivery in DELIVERIES
+        if delivery.by_image
+        for kind in (Kind.HTTP, Kind.HUB)
+        for situation in BY_IMAGE
+    ),
+    *(Cell(delivery, Kind.HTTP, situation) for delivery in MERGED for situation in SITUATIONS),
     *(Cell(delivery, Kind.TOKEN, PUBLIC_IMAGE) for delivery in DELIVERIES),
     *(
         Cell(delivery, Kind.TOKEN, situation)
@@ -83,7 +92,7 @@ def test_cell(
     running_clients: Clients,
     rows: list[Row],
 ) -> None:
-    """R5-R10, R15, R17-R19: the client pulls where the library says so, and nowhere else."""
+    """R6, R7, R8, R10, R14, R17, R18, R19: what the library says, the client does."""
     place = running_clients.registries.places[cell.kind]
     store = new_store(cell.store)
     row = see(running_clients, cell.delivery, place, cell.situation, store)

@@ -101,13 +101,16 @@ def _skopeo(clients: Clients, order: Order, env: dict[str, str]) -> Outcome:
 
 ASKERS: Final = (
     Asker("config.json, credsStore", "docker", _docker),
-    Asker("config.json, credHelpers", "docker", _docker_named),
     Asker("registries.conf, credential-helpers", "podman", _podman),
-    Asker("auth.json, credHelpers", "podman", _podman_named),
     Asker("registries.conf, credential-helpers", "skopeo", _skopeo),
+)
+NAMED: Final = (
+    Asker("config.json, credHelpers", "docker", _docker_named),
+    Asker("auth.json, credHelpers", "podman", _podman_named),
 )
 CELLS: Final = [
     *((asker, Kind.HTTP, situation) for asker in ASKERS for situation in SITUATIONS),
+    *((asker, Kind.HTTP, SITUATIONS[0]) for asker in NAMED),
     *((asker, Kind.HUB, SITUATIONS[0]) for asker in ASKERS),
     *((asker, Kind.TOKEN, TOKENS[CredentialKind.IDENTITY_TOKEN]) for asker in ASKERS),
 ]
@@ -122,7 +125,7 @@ def test_helper(
     running_clients: Clients,
     rows: list[Row],
 ) -> None:
-    """R6-R8, R15, R18: what the helper answers is what the library hands out, at that moment."""
+    """R6, R7, R8, R18: what the helper answers is what the library hands out, at that moment."""
     delivery = Delivery(
         f"credential helper ({asker.document})",
         asker.client,
@@ -149,7 +152,7 @@ def test_login(client: str, helper: Helper, running_clients: Clients, rows: list
     pull = next(asker for asker in ASKERS if asker.client == client).pull
 
     with running_clients.home() as home:
-        env = running_clients.env_of_podman(home, OF_CONTAINERS) | helper.env
+        env = running_clients.env(home, **clients.of_podman(home, OF_CONTAINERS), **helper.env)
         command = _command(client, running_clients, home)
         insecure = () if client == "docker" else ("--tls-verify=false",)
 

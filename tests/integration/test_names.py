@@ -16,7 +16,7 @@ from tests.integration.registries import OFFICIAL, PASSWORD, PRIVATE, RIGHT, USE
 from tests.integration.situations import ENVIRONMENT
 from tests.integration.table import Row
 from wharfinger import MemoryStore, Reason, RegistryAddress, Settings
-from wharfinger.formats import containers_auth, docker_config
+from wharfinger.formats import containers_auth, docker_config, registries_conf
 
 SHORT: Final = f"{PRIVATE}:v1"
 OFFICIAL_AS_TYPED: Final = "hello:v1"
@@ -95,6 +95,53 @@ def test_official_images(delivery: Delivery, running_clients: Clients, rows: lis
             f"{order.answer.verdict}: {order.answer.reason}",
             Outcome.PULLED,
             f"deactivated: {outcome}",
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "namespace", "what"),
+    [("/team", None, "the path `team`"), ("", "library", "the official namespace `library`")],
+)
+def test_aliases(
+    path: str,
+    namespace: str | None,
+    what: str,
+    running_clients: Clients,
+    rows: list[Row],
+) -> None:
+    """R11: what registries.conf can't say of a default registry, it says of names it is given."""
+    place = running_clients.registries.places[Kind.HTTP]
+    store = MemoryStore()
+    store.add(ENVIRONMENT, place.address, RIGHT)
+    settings = Settings(default_registry=f"{place.address}{path}", official_namespace=namespace)
+    store.save_settings(settings)
+    order = Order(store, place, OFFICIAL_AS_TYPED, as_typed=True)
+    assert order.answer.reason is Reason.CREDENTIAL
+    auth = containers_auth.render(order.credentials)
+
+    def pull(short_names: list[str], lands: str) -> Outcome:
+        conf = registries_conf.render(settings, short_names=short_names)
+        return running_clients.podman(
+            place, OFFICIAL_AS_TYPED, auth=auth, registries_conf=conf, lands=lands
+        )
+
+    assert pull(["hello"], order.lands) is Outcome.PULLED
+    if namespace:
+        control = pull([], order.lands)
+        assert control is Outcome.UNRESOLVED
+    else:  # pulled all the same, under a name that `limits` tells of
+        control = pull([], f"default-registry.invalid/{OFFICIAL_AS_TYPED}")
+        assert control is Outcome.PULLED
+    rows.append(
+        Row(
+            "auth.json, registries.conf with an alias",
+            "podman",
+            place.kind,
+            f"the default registry with {what}, given `{OFFICIAL_AS_TYPED}`",
+            f"{order.answer.verdict}: {order.answer.reason}",
+            Outcome.PULLED,
+            f"without the alias: {control}" + ("" if namespace else ", under a stand-in's name"),
         )
     )
 

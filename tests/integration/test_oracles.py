@@ -14,6 +14,7 @@ import oras.auth.base
 import pytest
 
 from tests.integration import kubelet, processes
+from tests.integration.clients import of_podman
 from tests.integration.deliveries import read_yaml
 from tests.integration.processes import run
 from tests.integration.registries import PASSWORD, RIGHT, USERNAME
@@ -123,15 +124,10 @@ def test_containers(client: str, document: str, documents: Documents, tmp_path: 
     """R3: skopeo and podman find it by the registry in either document."""
     authfile = ("--authfile", str(getattr(documents, document)))
 
+    env = processes.surroundings(tmp_path, **of_podman(tmp_path, ""))
+
     def login(registry: str) -> processes.Ran:
-        return run(
-            client,
-            "login",
-            "--get-login",
-            *authfile,
-            registry,
-            env=processes.surroundings(tmp_path),
-        )
+        return run(client, "login", "--get-login", *authfile, registry, env=env)
 
     assert login(str(documents.address)).expect().out.strip() == USERNAME
     assert login("elsewhere.example").status != 0
