@@ -97,7 +97,8 @@ def undo(receipt: Receipt) -> None:
         ReceiptNotFound: When it was undone already, or is no receipt of that host.
         HostChanged: When a file was changed since, or a plan applied since relies on it; nothing
             is undone.
-        FileError: When a file can't be read or written.
+        FileError: When a file can't be read or written; where one of several could not, whoever
+            comes next goes on with it.
     """
     if not receipt.number:
         return
