@@ -18,10 +18,19 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 EXAMPLES = sorted(Path("examples").glob("*.py"))
 
 # What runs with the two dependencies and the group `core` alone.
-CORE_TESTS = ["tests/core", "tests/testing", "tests/programs", "tests/examples"]
+CORE_TESTS = [
+    "tests/core",
+    "tests/testing",
+    "tests/programs",
+    "tests/examples",
+    "tests/hosts/test_files.py",
+]
 
 # What needs the extras of the stores, for types and tests alike.
 STORES = [Path("src/wharfinger/stores"), Path("tests/stores"), Path("tests/stores_long")]
+
+# What needs clients, registries and engines from Debian.
+INTEGRATION = Path("tests/integration")
 
 
 def find_python(version: str) -> str | None:
@@ -81,7 +90,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test, the doctests, the core's coverage and the import contracts."""
-    session.install("-e", ".", *group("test"))
+    session.install("-e", ".[yaml,toml,trust]", *group("test"))
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "report", "--include=src/wharfinger/core/*", "--fail-under=100")
     session.run("pytest", "--doctest-modules", "src", "--ignore=src/wharfinger/stores")
@@ -101,9 +110,17 @@ def stores(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def integration(session: nox.Session) -> None:
+    """Let real clients pull from real registries. What Debian brings is named where it lacks."""
+    session.install(".[sql,sealed,yaml,toml,trust]", *group("integration"))
+    session.run("mypy", *(str(path) for path in sorted(INTEGRATION.rglob("*.py"))))
+    session.run("pytest", *(session.posargs or [str(INTEGRATION)]))
+
+
+@nox.session(default=False)
 def pyright(session: nox.Session) -> None:
     """Check that the public types of the installed package are complete."""
-    session.install(".[sql,postgres,sealed]", *group("pyright"))
+    session.install(".[sql,postgres,sealed,yaml,toml]", *group("pyright"))
     session.run("pyright", "--verifytypes", "wharfinger", "--ignoreexternal")
 
 
@@ -118,7 +135,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation into docs/_build/html and run its doctests."""
-    session.install(".[sql,sealed]", *group("docs"))
+    session.install(".[sql,sealed,yaml,toml]", *group("docs"))
     for builder in ("html", "doctest"):
         session.run("sphinx-build", "-nWE", "-b", builder, "docs", f"docs/_build/{builder}")
 
@@ -181,7 +198,9 @@ def mutation(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def long(session: nox.Session) -> None:
-    """Run what takes long: the whole benchmark, ten minutes of fuzzing, every mutant."""
+    """Run what takes long: whole benchmarks, kills, ten minutes of fuzzing, every mutant."""
     session.notify("bench")
+    session.notify("bench_stores")
+    session.notify("stores_long")
     session.notify("fuzz", ["600"])
     session.notify("mutation")

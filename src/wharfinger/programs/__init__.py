@@ -11,7 +11,9 @@ COMMANDS: Final[dict[str, str]] = {
     "docker-credential": "answer docker, podman or skopeo as their credential helper",
     "explain": "say where images are pulled from, whether they may be, and why",
     "kubelet-provider": "answer a kubelet that asks for the credential of an image",
+    "portability": "say where docker, podman and the kubelet pick different credentials",
     "registries": "list and change the registries of a store",
     "render": "write the documents of docker, podman and Kubernetes from a store",
     "trust": "make a host trust an insecure or self-signed registry, or undo it",
+    "update": "renew the credentials of a store before they expire",
 }
