@@ -465,8 +465,8 @@ spec:
   - {name: a, image: nginx}
   - image: "Quay.IO:443/acme/api:1.2"   # quoted
   - image: 'acme/b'
-  - image: &shared alpine
-  - image: *shared
+  - image: &alpine alpine
+  - image: *alpine
   - image: |-
       busybox
     command: [nginx, alpine]\r
@@ -477,7 +477,7 @@ spec:
         text.replace("image: nginx", "image: registry.corp:5000/nginx")
         .replace("Quay.IO:443/", "quay.io/")
         .replace("'acme/b'", "'registry.corp:5000/acme/b'")
-        .replace("&shared alpine", "&shared registry.corp:5000/alpine")
+        .replace("&alpine alpine", "&alpine registry.corp:5000/alpine")
         .replace("      busybox", "      registry.corp:5000/busybox")
         .replace("escap\\x65d", "registry.corp:5000/escaped")
     )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from wharfinger.formats._auths import AuthEntry
 
+DATA: Final = ".dockerconfigjson"
 QUAY: Final = RegistryAddress.parse("quay.io")
 HUB: Final = RegistryAddress.DOCKER_HUB
 CI: Final = Credential("ci", Secret("hunter2"), email="ci@acme.example")
@@ -177,7 +178,7 @@ def test_a_token_is_refused_by_its_address(kind: CredentialKind) -> None:
 
 def test_a_secret_is_never_larger_than_kubernetes_takes() -> None:
     """1 MiB of data is the API server's limit."""
-    size = len(base64.b64decode(loaded(render({QUAY: CI}, name="a"))["data"][".dockerconfigjson"]))
+    size = len(base64.b64decode(loaded(render({QUAY: CI}, name="a"))["data"][DATA]))
     # A password stands there twice, once in base64, which is 4 for 3.
     room = (1024 * 1024 - size) // 7 * 3
     fits = Credential("ci", Secret("x" * (room - room % 3)), email=CI.email)
@@ -414,6 +415,12 @@ def test_nothing_changes_where_nothing_is_to_change() -> None:
             text = "\ufeff" + render({QUAY: CI}, name="a", legacy=legacy, syntax=syntax)
             assert merge(text, {QUAY: CI}) == text
             assert merge(merge(text, {HUB: CI}), {QUAY: CI}) == text
+
+
+def test_credentials_that_are_there_already_are_not_laid_out_anew() -> None:
+    auths = json.loads(base64.b64decode(loaded(render({QUAY: CI}, name="a"))["data"][DATA]))
+    text = holding(encoded(json.dumps(auths, indent=4)))
+    assert merge(text, {QUAY: CI}) == text
 
 
 def test_one_pull_secret_is_wanted() -> None:

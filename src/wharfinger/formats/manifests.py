@@ -168,7 +168,7 @@ def merge(text: str, settings: Settings) -> str:
     edits: dict[int, tuple[int, int, str]] = {}
     for use, node in reader.found:
         image = _located(use, settings)
-        if image == str(use.reference) or node.start in edits:
+        if image == str(use.reference):
             continue
         edit = rewritten(plain, node, image)
         if edit is None:
