@@ -440,6 +440,20 @@ def test_a_signature_is_wanted_under_every_spelling_of_a_host() -> None:
     }
 
 
+def test_a_rejection_beside_a_signature_is_taken_back() -> None:
+    """R14: when the whitelist permits the scope, or there is none; the order is somebody's."""
+    text = policy(
+        REJECT + SIGNED, **{"quay.io/acme": SIGNED + REJECT, "evil.test": REJECT + SIGNED}
+    )
+    assert merge(text, Settings(whitelist="docker.io/x/y")).startswith(text[:-4])
+    merged = merge(text, Settings(whitelist="quay.io"))
+    assert docker(merged)["quay.io/acme"] == SIGNED
+    assert docker(merged)["evil.test"] == REJECT + SIGNED
+    back = merge(text, Settings())
+    assert docker(back) == {"quay.io/acme": SIGNED, "evil.test": SIGNED}
+    assert json.loads(back)["default"] == SIGNED
+
+
 def test_merging_changes_no_other_byte() -> None:
     text = (
         '{ "default" : [ {"type": "reject"} ],\n  "transports": {"docker": {"quay.io" : '

@@ -244,6 +244,13 @@ def _limits(
     settings: Settings, search: tuple[str, ...], rules: dict[str, Rule]
 ) -> Iterator[Diagnostic]:
     default = settings.default_registry
+    yield Diagnostic(
+        "short-names-by-client",
+        "R11",
+        "podman takes a short name for any image on the host whose name ends alike, and skopeo "
+        "takes it for Docker Hub's",
+        "hand the clients canonical images",
+    )
     if not search:
         why = (
             f"containers put no {settings.official_namespace!r} before one-word names alone"

@@ -114,7 +114,8 @@ def _registry_edits(
     own = {
         position
         for position, at in enumerate(where)
-        if _is_own(text, found, at) and entries[position].keys() <= _TABLE_KEYS.keys()
+        if _MARK.match(text, found[at].header_end)
+        and entries[position].keys() <= _TABLE_KEYS.keys()
     }
     others = [entry for position, entry in enumerate(entries) if position not in own]
     told = {_prefix(entry) for entry in others}
@@ -244,13 +245,6 @@ def _check_locations(entries: list[dict[str, Any]]) -> None:
             if seen.setdefault(location, bool(entry.get(key))) != bool(entry.get(key)):
                 problem = f"another table has its location and is not alike {key!r}"
                 raise DocumentError(place("registry", position), problem)
-
-
-def _is_own(text: str, found: list[Table], at: int) -> bool:
-    """Whether a table has the mark, and no other table belongs to it."""
-    following = found[at + 1].name if at + 1 < len(found) else ()
-    nested = len(following) > 1 and following[0] == "registry"
-    return not nested and _MARK.match(text, found[at].header_end) is not None
 
 
 def _says(text: str, table: Table, entry: dict[str, Any], rule: Rule) -> bool:

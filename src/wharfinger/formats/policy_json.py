@@ -47,7 +47,8 @@ def parse(text: str) -> Policy:
         DocumentError: When it is not valid JSON, or no object (R20).
 
     Example:
-        >>> policy = parse('''{
+        >>> from wharfinger.formats import policy_json
+        >>> policy = policy_json.parse('''{
         ...     "default": [{"type": "reject"}],
         ...     "transports": {"docker": {"quay.io": [{"type": "insecureAcceptAnything"}]}}
         ... }''')
@@ -73,6 +74,8 @@ def permits(policy: Policy, image: ImageReference | str) -> bool:
         InvalidReference: When the text is no reference.
 
     Example:
+        >>> from wharfinger import Settings
+        >>> from wharfinger.formats.policy_json import parse, permits, render
         >>> policy = parse(render(Settings(whitelist="quay.io/acme")))
         >>> permits(policy, "quay.io/acme/api:1.2"), permits(policy, "quay.io/acmeevil/api")
         (True, False)
@@ -111,6 +114,7 @@ def render(settings: Settings, *, any_port: bool = False) -> str:
 
     Example:
         >>> from wharfinger import Settings
+        >>> from wharfinger.formats.policy_json import render
         >>> print(render(Settings()), end="")
         {
             "default": [
@@ -160,6 +164,7 @@ def merge(text: str, settings: Settings, *, any_port: bool = False) -> str:
 
     Example:
         >>> from wharfinger import Settings
+        >>> from wharfinger.formats.policy_json import merge, parse, permits
         >>> text = '{"default": [{"type": "insecureAcceptAnything"}]}'
         >>> merge(text, Settings()) == text
         True
@@ -185,6 +190,7 @@ def limits(settings: Settings) -> tuple[Diagnostic, ...]:
 
     Example:
         >>> from wharfinger import Settings
+        >>> from wharfinger.formats.policy_json import limits
         >>> [limit.code for limit in limits(Settings(whitelist="quay.io"))]
         ['spelling-refused', 'sent-before-checked']
     """

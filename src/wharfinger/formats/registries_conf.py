@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from wharfinger.formats._containers import check_types, plan
 from wharfinger.formats._registries_conf_edits import OURS, body, merged
-from wharfinger.formats._registries_conf_reader import Mirror, RegistriesConf, RegistryTable, read
+from wharfinger.formats._registries_conf_reader import read
+from wharfinger.formats._registries_conf_values import Mirror, RegistriesConf, RegistryTable
 from wharfinger.formats.document import forgetful
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def parse(text: str) -> RegistriesConf:
         DocumentError: When it is not valid TOML; ``place`` is the line (R20).
 
     Example:
-        >>> conf = parse('''
+        >>> from wharfinger.formats import registries_conf
+        >>> conf = registries_conf.parse('''
         ... unqualified-search-registries = ["registry.corp:5000"]
         ...
         ... [[registry]]
@@ -63,8 +65,7 @@ def render(
 ) -> str:
     """Write a ``registries.conf`` by which the default registry holds (R11), and blocks (R7, R14).
 
-    No short name is pulled from elsewhere than :func:`wharfinger.resolve` says. What else the
-    document cannot say is told by :func:`limits`, and by its own first lines.
+    What the document cannot say is told by :func:`limits`, and by its own first lines.
 
     Args:
         settings: The admin's settings.
@@ -81,11 +82,14 @@ def render(
 
     Example:
         >>> from wharfinger import Environment, Settings
+        >>> from wharfinger.formats.registries_conf import render
         >>> env = Environment("ci").added("quay.io", username="bot").deactivated("ci/1")
         >>> print(render(Settings(default_registry="registry.corp:5000"), env), end="")
         # wharfinger: the environment 'ci'
         # wharfinger: R11: a short name is pulled from registry.corp:5000
         # wharfinger: R7: blocked are quay.io
+        # wharfinger: R11: podman takes a short name for any image on the host whose name ends \
+alike, and skopeo takes it for Docker Hub's
         # wharfinger: R3: a host in capital letters, or a port with zeros before it, passes a block
         # wharfinger: R7: quay.io: blocked on every port that has no table of its own
         unqualified-search-registries = ["registry.corp:5000"]
@@ -132,6 +136,7 @@ def merge(
 
     Example:
         >>> from wharfinger import Environment, Settings
+        >>> from wharfinger.formats.registries_conf import merge
         >>> text = '[[registry]]\nlocation = "quay.io"  # ours\n'
         >>> env = Environment("ci").added("quay.io", username="bot").deactivated("ci/1")
         >>> blocked = merge(text, Settings(), env)
@@ -163,13 +168,15 @@ def limits(settings: Settings, environment: Environment | None = None) -> tuple[
         environment: As for :func:`render`.
 
     Returns:
-        Diagnostics with the codes ``short-names-refused``, ``default-registry-renamed``,
-        ``whitelist-elsewhere``, ``block-by-spelling`` and ``block-of-every-port``.
+        Diagnostics with the codes ``short-names-by-client``, ``short-names-refused``,
+        ``default-registry-renamed``, ``whitelist-elsewhere``, ``block-by-spelling`` and
+        ``block-of-every-port``.
 
     Example:
         >>> from wharfinger import Settings
+        >>> from wharfinger.formats.registries_conf import limits
         >>> [limit.code for limit in limits(Settings(default_registry="harbor.corp/proxy"))]
-        ['default-registry-renamed']
+        ['short-names-by-client', 'default-registry-renamed']
     """
     check_types(settings, environment)
     return plan(settings, environment).limits
