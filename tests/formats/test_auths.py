@@ -179,6 +179,8 @@ def test_what_costs_other_entries_is_told(value: object, told: bool) -> None:  #
         ("quay.io/v1/acme", "quay.io", "v1/acme"),
         ("https://quay.io/v2/acme", "quay.io", "acme"),
         ("https://quay.io/v10", "quay.io", "v10"),
+        ("https://quay.io/acme/v1/", "quay.io", "acme/v1"),
+        ("https://quay.io/v1/v2/", "quay.io", "v2"),
     ],
 )
 def test_a_key_names_a_registry(name: str, address: str, path: str) -> None:

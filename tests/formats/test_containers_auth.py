@@ -200,6 +200,7 @@ def test_a_key_that_podman_finds_otherwise_is_told(
         ),
         ('{"auths": {"a.b": {}, "a.b": {}}}', "name-repeated", 'auths["a.b"]'),
         ('{"auths": {}, "auths": {}}', "name-repeated", "auths"),
+        ('{"credHelpers": {"a.b": "x", "a.b": "x"}}', "name-repeated", 'credHelpers["a.b"]'),
         (document({"quay.io": 1}), "entry-malformed", 'auths["quay.io"]'),
     ],
 )

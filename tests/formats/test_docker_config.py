@@ -16,7 +16,7 @@ from wharfinger import Credential, CredentialKind, MemoryStore, RegistryAddress,
 from wharfinger.formats import docker_auth_config, docker_config, dockercfg
 from wharfinger.formats._json_text import members, object_at
 from wharfinger.formats.docker_config import key, merge, parse, render
-from wharfinger.formats.document import DocumentError
+from wharfinger.formats.document import DocumentError, place
 from wharfinger.testing.strategies import addresses, secrets, spellings, usernames
 
 HUB = RegistryAddress.DOCKER_HUB
@@ -203,6 +203,14 @@ detachKeys serviceInspectFormat servicesFormat tasksFormat secretFormat configFo
 nodesFormat pruneFilters proxies currentContext cliPluginsExtraDirs plugins aliases
 features experimental stackOrchestrator kubernetes
 """
+
+
+def test_a_misspelt_name_is_looked_for_among_a_hundred() -> None:
+    """R20: what it costs to tell does not grow with the document."""
+    for others, told in ((99, 1), (100, 0)):
+        many = {f"x{number}": {"auth": ""} for number in range(others)}
+        remarks = parse(json.dumps({**many, "auth": {}, "auths": {}})).diagnostics
+        assert [remark.code for remark in remarks] == ["member-misspelt"] * told
 
 
 def test_what_docker_keeps_beside_credentials_is_no_misspelling() -> None:
@@ -449,8 +457,9 @@ def test_the_variable_is_rendered_and_read(
     assert "\n" not in text
     for address, credential in credentials.items():
         if credential.kind is not CredentialKind.PASSWORD:
-            with pytest.raises(DocumentError, match="no tokens"):
+            with pytest.raises(DocumentError, match="no tokens") as caught:
                 docker_auth_config.render({address: credential})
+            assert caught.value.place == place("auths", key(address))
 
 
 @pytest.mark.parametrize(

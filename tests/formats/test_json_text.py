@@ -155,6 +155,13 @@ def test_what_changes_nothing_changes_no_byte(
         # Nothing there yet.
         ("", {"a": 1}, ("auths",), '{\n\t"auths": {\n\t\t"a": 1\n\t}\n}\n'),
         ("{}", {"a": 1}, (), '{\n\t"a": 1\n}'),
+        ("{ }", {"a": 1}, (), '{\n\t"a": 1\n}'),
+        (
+            '{\n "x": {\n  "a": 1\n }\n}',
+            {"b": {"c": 2}},
+            ("x",),
+            '{\n "x": {\n  "a": 1,\n  "b": {\n   "c": 2\n  }\n }\n}',
+        ),
         (" \n", {"a": None}, (), "{}\n"),
         ("\n", {"a": None}, (), "{}\n"),
         ('{"auths": {}}', {"a": 1}, ("auths",), '{"auths": {"a": 1}}'),

@@ -111,8 +111,8 @@ def read_key(name: str, where: str) -> tuple[RegistryAddress, str] | Diagnostic:
     address = read_address(host)
     if address is None:
         return _bad_host(host, where)
-    if is_url(name) or rest in {"v1/", "v2/"}:
-        rest = _API.sub("", rest, count=1)
+    if (is_url(name) or rest in {"v1/", "v2/"}) and (api := _API.match(rest)):
+        rest = rest[api.end() :]
     if address.is_docker_hub and rest in _LEFTOVERS:
         return Diagnostic(
             "desktop-leftover",

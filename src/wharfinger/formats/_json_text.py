@@ -255,7 +255,7 @@ def change(text: str, changes: Mapping[str, Any], *path: str) -> str:
     """
     bom, text = text[: text.startswith(_BOM)], without_bom(text)
     if not text.strip():
-        text = f"{{}}{text}" if text.startswith("\n") else "{}\n"
+        text = "{}\n"
     load(text)
     object_at(text, *path)  # to refuse what is no object
     for name in reversed(path):
