@@ -6,6 +6,42 @@ to install it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from wharfinger.sources.source import CredentialSource, Issued, SourceError
 
-__all__ = ["CredentialSource", "Issued", "SourceError"]
+if TYPE_CHECKING:
+    from wharfinger.sources.retries import retrying
+    from wharfinger.sources.status import Status, TokenStatus
+    from wharfinger.sources.updater import Updater
+
+__all__ = [
+    "CredentialSource",
+    "Issued",
+    "SourceError",
+    "Status",
+    "TokenStatus",
+    "Updater",
+    "retrying",
+]
+
+_HOMES = {
+    "Status": "status",
+    "TokenStatus": "status",
+    "Updater": "updater",
+    "retrying": "retries",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
