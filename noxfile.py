@@ -90,7 +90,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test, the doctests, the core's coverage and the import contracts."""
-    session.install("-e", ".[yaml,toml,trust]", *group("test"))
+    session.install("-e", ".[yaml,trust]", *group("test"))
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "report", "--include=src/wharfinger/core/*", "--fail-under=100")
     session.run("pytest", "--doctest-modules", "src", "--ignore=src/wharfinger/stores")
@@ -112,7 +112,7 @@ def stores(session: nox.Session) -> None:
 @nox.session(default=False)
 def integration(session: nox.Session) -> None:
     """Let real clients pull from real registries. What Debian brings is named where it lacks."""
-    session.install(".[sql,sealed,yaml,toml,trust]", *group("integration"))
+    session.install(".[sql,sealed,yaml,trust]", *group("integration"))
     session.run("mypy", *(str(path) for path in sorted(INTEGRATION.rglob("*.py"))))
     session.run("pytest", *(session.posargs or [str(INTEGRATION)]))
 
@@ -120,7 +120,7 @@ def integration(session: nox.Session) -> None:
 @nox.session(default=False)
 def pyright(session: nox.Session) -> None:
     """Check that the public types of the installed package are complete."""
-    session.install(".[sql,postgres,sealed,yaml,toml]", *group("pyright"))
+    session.install(".[sql,postgres,sealed,yaml]", *group("pyright"))
     session.run("pyright", "--verifytypes", "wharfinger", "--ignoreexternal")
 
 
@@ -135,7 +135,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation into docs/_build/html and run its doctests."""
-    session.install(".[sql,sealed,yaml,toml]", *group("docs"))
+    session.install(".[sql,sealed,yaml]", *group("docs"))
     for builder in ("html", "doctest"):
         session.run("sphinx-build", "-nWE", "-b", builder, "docs", f"docs/_build/{builder}")
 

@@ -19,7 +19,6 @@ _EXTRAS: Final = {
     "ruamel": "yaml",
     "sqlalchemy": "sql",
     "stamina": "sql",
-    "tomlkit": "toml",
 }
 
 
