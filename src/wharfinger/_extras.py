@@ -26,12 +26,13 @@ class MissingExtra(WharfingerError, ImportError):
     """A package is needed that is not installed; the message has the command that installs it."""
 
 
-def missing_extra(wanted: str, error: ImportError) -> MissingExtra | None:
+def missing_extra(wanted: str, error: ImportError, extra: str | None = None) -> MissingExtra | None:
     """Make the error for a package that is not installed.
 
     Args:
         wanted: What needs it.
         error: What importing it raised.
+        extra: The extra that brings the package there, where several do.
 
     Returns:
         The error, with the command that installs the package; None where no extra brings it.
@@ -43,4 +44,5 @@ def missing_extra(wanted: str, error: ImportError) -> MissingExtra | None:
     package = (error.name or "").partition(".")[0]
     if package not in _EXTRAS:
         return None
-    return MissingExtra(f"{wanted} needs {package}: pip install 'wharfinger[{_EXTRAS[package]}]'")
+    extra = extra or _EXTRAS[package]
+    return MissingExtra(f"{wanted} needs {package}: pip install 'wharfinger[{extra}]'")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wharfinger._extras import MissingExtra, missing_extra
 from wharfinger.stores.errors import (
     KeyNotFound,
-    MissingExtra,
     SchemaTooNew,
     SecretTampered,
     StoreCorrupt,
@@ -22,7 +22,6 @@ from wharfinger.stores.errors import (
     UnknownStore,
     UnsafeKeyFile,
     WrongKey,
-    missing_extra,
 )
 
 if TYPE_CHECKING:

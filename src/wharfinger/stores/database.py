@@ -17,7 +17,8 @@ import sqlalchemy as sa
 import stamina
 from sqlalchemy import event, exc
 
-from wharfinger.stores.errors import StoreError, StoreNotFound, missing_extra
+from wharfinger._extras import missing_extra
+from wharfinger.stores.errors import StoreError, StoreNotFound
 from wharfinger.stores.failures import Again, told
 
 if TYPE_CHECKING:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from wharfinger.core.errors import WharfingerError
 
 __all__ = [
     "KeyNotFound",
-    "MissingExtra",
     "SchemaTooNew",
     "SecretTampered",
     "StoreCorrupt",
@@ -20,17 +17,7 @@ __all__ = [
     "UnknownStore",
     "UnsafeKeyFile",
     "WrongKey",
-    "missing_extra",
 ]
-
-# Imported package -> the extra that brings it.
-_EXTRAS: Final = {
-    "alembic": "sql",
-    "cryptography": "sealed",
-    "psycopg": "postgres",
-    "sqlalchemy": "sql",
-    "stamina": "sql",
-}
 
 
 class StoreError(WharfingerError):
@@ -83,10 +70,6 @@ class UnknownStore(StoreError, LookupError):
     """No store is known for a URL's scheme."""
 
 
-class MissingExtra(StoreError, ImportError):
-    """A package is needed that is not installed; the message has the command that installs it."""
-
-
 class KeyNotFound(StoreError, LookupError):
     """A secret was sealed with a key that is not among those given.
 
@@ -118,19 +101,3 @@ class SecretTampered(StoreError):
 
 class UnsafeKeyFile(StoreError, PermissionError):
     """Others can read the key file: ``chmod 600`` it, and think of the keys as known."""
-
-
-def missing_extra(wanted: str, error: ImportError) -> MissingExtra | None:
-    """Make the error for a package that is not installed.
-
-    Args:
-        wanted: What needs it.
-        error: What importing it raised.
-
-    Returns:
-        The error, with the command that installs the package; None where no extra brings it.
-    """
-    package = (error.name or "").partition(".")[0]
-    if package not in _EXTRAS:
-        return None
-    return MissingExtra(f"{wanted} needs {package}: pip install 'wharfinger[{_EXTRAS[package]}]'")

@@ -11,7 +11,8 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from wharfinger.stores.errors import SchemaTooNew, missing_extra
+from wharfinger._extras import missing_extra
+from wharfinger.stores.errors import SchemaTooNew
 
 __all__ = [
     "VERSION_TABLE",
