@@ -38,3 +38,5 @@ nitpick_ignore_regex = [(r"py:.*", rf"({_foreign})(\..+)?")]
 nitpick_ignore += [("py:class", "DrawFn"), ("py:class", "SearchStrategy")]
 # SealingKeys or UNSEALED, as the pages say.
 nitpick_ignore += [("py:class", "Seal"), ("py:class", "wharfinger.stores.unsealed.Seal")]
+# A type variable of formats.
+nitpick_ignore += [("py:class", "_Entry")]
