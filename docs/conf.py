@@ -30,6 +30,8 @@ napoleon_numpy_docstring = False
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 doctest_global_setup = "from wharfinger import *"
+# Docstrings' examples are run where their modules' names are: by pytest.
+doctest_test_doctest_blocks = ""
 
 # The build works without a network, so what others document is named and not linked.
 _foreign = "|".join(["attrs?", "hypothesis", "typing_extensions", *sys.stdlib_module_names])
