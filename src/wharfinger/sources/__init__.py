@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING
 from wharfinger.sources.source import CredentialSource, Issued, SourceError
 
 if TYPE_CHECKING:
+    from wharfinger.sources.ecr import AWSIdentity, ECRSource
+    from wharfinger.sources.google import GoogleSource
+    from wharfinger.sources.helper import HelperEntry, HelperSource, Imported
     from wharfinger.sources.retries import retrying
     from wharfinger.sources.status import Status, TokenStatus
     from wharfinger.sources.updater import Updater
 
 __all__ = [
+    "AWSIdentity",
     "CredentialSource",
+    "ECRSource",
+    "GoogleSource",
+    "HelperEntry",
+    "HelperSource",
+    "Imported",
     "Issued",
     "SourceError",
     "Status",
@@ -26,6 +35,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AWSIdentity": "ecr",
+    "ECRSource": "ecr",
+    "GoogleSource": "google",
+    "HelperEntry": "helper",
+    "HelperSource": "helper",
+    "Imported": "helper",
     "Status": "status",
     "TokenStatus": "status",
     "Updater": "updater",
