@@ -79,7 +79,7 @@ def explained(error: Exception, what: str, *, public: bool) -> SourceError:
         problem = (
             "Amazon's certificate was not verified; set AWS_CA_BUNDLE if a proxy has one of its own"
         )
-    elif isinstance(error, exceptions.HTTPClientError):
+    elif isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         return SourceError(f"{what}: Amazon could not be reached, or took too long", passing=True)
     elif isinstance(error, exceptions.MetadataRetrievalError | exceptions.CredentialRetrievalError):
         return SourceError(
