@@ -116,8 +116,10 @@ class GoogleSource:
         key = self._read_key(what)
         try:
             with quiet():
-                credentials = _credentials(key, self._scopes)
+                credentials = _credentials(key, self._scopes, what)
                 token, expiry = credentials.token, credentials.expiry
+        except SourceError:
+            raise
         except Exception as error:  # noqa: BLE001  # each of google-auth's is told in our words
             raise _explained(error, what) from None
         if not isinstance(token, str):
@@ -155,7 +157,7 @@ def _name(key: Secret | None, key_file: Path | None) -> str:
     return "google" if key_file is None else f"google {ascii(str(key_file))[1:-1]}"
 
 
-def _credentials(key: Secret | None, scopes: tuple[str, ...]) -> _Untyped:
+def _credentials(key: Secret | None, scopes: tuple[str, ...], what: str) -> _Untyped:
     """Google's credentials, with a new token."""
     import google.auth
     from google.auth.transport.requests import Request
@@ -167,7 +169,12 @@ def _credentials(key: Secret | None, scopes: tuple[str, ...]) -> _Untyped:
         credentials, _ = google.auth.default(scopes=scopes, request=request)
     else:
         read: _Untyped = Credentials.from_service_account_info
-        credentials = read(json.loads(key.reveal().lstrip(_BOM)), scopes=scopes)
+        try:
+            credentials = read(json.loads(key.reveal().lstrip(_BOM)), scopes=scopes)
+        except ValueError:  # of what cryptography says too
+            raise SourceError(
+                f"{what}: the private key can't be read; download the key file again"
+            ) from None
     credentials.refresh(request)
     return credentials
 
@@ -185,10 +192,6 @@ def _explained(error: Exception, what: str) -> SourceError:
             f"{what}: Google refused it; see whether the account and its key are there and "
             "enabled, and whether the clock of this machine is right"
         )
-    if isinstance(error, exceptions.MalformedError | ValueError) and not isinstance(
-        error, exceptions.InvalidValue
-    ):
-        return SourceError(f"{what}: the private key can't be read; download the key file again")
     if isinstance(error, exceptions.DefaultCredentialsError):
         return SourceError(
             f"{what}: there are no application default credentials; set "
