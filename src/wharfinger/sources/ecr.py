@@ -6,6 +6,7 @@ import binascii
 import logging
 import re
 from base64 import b64decode
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +25,6 @@ from wharfinger.sources._quiet import quiet
 from wharfinger.sources.source import Issued, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
     # boto3 makes its clients, and their methods, at run time.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from datetime import UTC
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,6 @@ from wharfinger.sources._quiet import quiet
 from wharfinger.sources.source import Issued, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import TypeAlias
 
     from wharfinger.core.address import RegistryAddress

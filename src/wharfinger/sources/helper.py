@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 
@@ -24,9 +25,6 @@ from wharfinger.formats._auth_keys import key, read_key
 from wharfinger.formats.document import DocumentError, Parsed, forgetful, place
 from wharfinger.sources._helper_process import run
 from wharfinger.sources.source import Issued, SourceError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = ["HelperEntry", "HelperSource", "Imported"]
 
@@ -225,8 +223,8 @@ class HelperSource:
         """Get every credential that the helper lists, once each.
 
         Returns:
-            The credentials; and what was left out: what :meth:`entries` remarks on, and what the
-            helper listed and then did not give.
+            The credentials, and what was left out. That is what :meth:`entries` remarks on, and
+            what the helper listed and then did not give.
 
         Raises:
             SourceError: When the helper is not there, fails or takes too long.
