@@ -414,6 +414,34 @@ def test_a_client_is_made_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> Non
     assert made == ["ecr eu-west-1"]
 
 
+def test_one_thread_at_a_time_makes_clients(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3's sessions are not for several threads."""
+    inside: list[int] = []
+    most: list[int] = []
+    second = threading.Event()
+    make = ECRSource._made
+
+    def watched(self: ECRSource, session: object, service: str, host: ECRHost) -> object:
+        inside.append(1)
+        most.append(len(inside))
+        if len(inside) > 1:
+            second.set()
+        second.wait(0.3)  # another thread gets in if it can
+        made = make(self, session, service, host)
+        inside.pop()
+        return made
+
+    monkeypatch.setattr(ECRSource, "_made", watched)
+    ours = source(api)
+    threads = [threading.Thread(target=ours.issue, args=(ecr(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1]
+    assert len(api.asked) == 4
+
+
 def test_the_public_registry_has_an_api_of_its_own(api: Api) -> None:
     """Its answer is no list, and names no endpoint."""
     api.answer = {"authorizationData": answer_of(endpoint=None)["authorizationData"][0]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -441,6 +442,21 @@ def test_one_that_does_not_listen_may_answer(program: Program) -> None:
     source = HelperSource(program("os.close(0)\n" + answering(entry())), ["quay.io"])
     for _ in range(5):
         assert source.issue(QUAY).credential.username == "ci"
+
+
+def test_one_that_has_ended_before_it_was_asked_may_have_answered(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody reads what is written to it then."""
+
+    class Late(subprocess.Popen[bytes]):
+        def __init__(self, *args: object, **options: object) -> None:
+            super().__init__(*args, **options)  # type: ignore[call-overload]  # as they were given
+            until_gone(self.pid)
+
+    monkeypatch.setattr(subprocess, "Popen", Late)
+    source = HelperSource(program(answering(entry())), ["quay.io"], timeout=60)
+    assert source.issue(QUAY).credential.username == "ci"
 
 
 def test_nothing_is_left_open(program: Program, tmp_path: Path) -> None:
