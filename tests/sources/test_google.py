@@ -324,7 +324,7 @@ def test_one_that_is_not_there_is_passing(endpoint: Endpoint, key_text: str) -> 
 def test_no_log_holds_a_token_even_at_debug(
     endpoint: Endpoint, key_text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """R9."""
+    """R9: nor anything else of what is sent and received."""
     source = GoogleSource(Secret(key_text))
     with caplog.at_level(logging.DEBUG):
         issued = source.issue(PKG)
