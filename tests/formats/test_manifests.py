@@ -157,6 +157,45 @@ def test_an_image_outside_of_a_pod_spec_is_remarked_on() -> None:
     assert codes(json.dumps(workflow)) == [("image-elsewhere", "spec.templates[0].container.image")]
 
 
+@pytest.mark.parametrize(
+    ("spec", "where"),
+    [
+        ({"volumes": [{"name": "v", "image": "nginx"}]}, "volumes[0].image"),
+        # KubeVirt
+        ({"volumes": [{"containerDisk": {"image": "a"}}]}, "volumes[0].containerDisk.image"),
+        ({"containers": [{"main": {"image": "a"}}]}, "containers[0].main.image"),
+        ({"initContainers": [[{"image": "a"}]]}, "initContainers[0][0].image"),
+        # What charts make an image of: Flux, operators
+        ({"values": {"image": {"repository": "a", "tag": "1"}}}, "values.image"),
+    ],
+)
+def test_no_image_is_passed_over_in_the_kinds_of_others(spec: dict[str, Any], where: str) -> None:
+    """R20: where it may be one, there is a remark."""
+    text = json.dumps({"kind": "VirtualMachine", "spec": spec})
+    assert codes(text) == [("image-elsewhere", f"spec.{where}")]
+
+
+def test_a_pod_spec_in_a_list_of_containers_is_found() -> None:
+    spec = {"containers": [{"name": "group", "template": {"spec": POD_SPEC}}]}
+    found = places(json.dumps({"kind": "Group", "spec": spec}))
+    assert [where for where, _ in found] == [
+        f"spec.containers[0].template.spec.{where}" for where, *_ in FOUND
+    ]
+
+
+def test_a_disk_of_ceph_is_no_image() -> None:
+    disk = {"rbd": {"image": "disk"}}
+    spec = {"containers": [{"image": "a"}], "volumes": [disk]}
+    assert len(places(json.dumps(workload("Pod", spec)))) == 1
+    assert places(json.dumps({"kind": "PersistentVolume", "spec": disk})) == []
+
+
+def test_a_kustomization_has_its_images_elsewhere() -> None:
+    text = "kind: Kustomization\nresources: [web.yaml]\nimages: [{name: a, newName: b}]"
+    assert codes(text) == [("image-not-read", "")]
+    assert "kubectl kustomize" in str(parse(text).diagnostics[0])
+
+
 def test_what_is_malformed_hides_nothing() -> None:
     """R20: each entry that can't be read has its remark, and all others are there."""
     spec = {
@@ -255,7 +294,20 @@ def test_compose_tags_are_passed_over() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["a: 1", "- kind: Pod", "just text", "services: [a]", "7"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1",
+        "- kind: Pod",
+        "just text",
+        "services: [a]",
+        "7",
+        "{}",
+        # GitLab's, and values of a chart
+        "test: {image: python, script: [a]}\nbuild: {services: [postgres]}",
+        "image: {repository: a}\nsidecar: {image: b}",
+    ],
+)
 def test_another_document_is_remarked_on(text: str) -> None:
     assert codes(text) == [("document-unknown", "")]
 
@@ -288,6 +340,31 @@ services:
     assert places(text)[1] == ("services.t.image", "own")
 
 
+def test_a_merge_key_behind_what_it_would_override_is_told() -> None:
+    """R20: YAML takes the own key, kubectl what is merged over it; nobody has to guess."""
+    text = """
+kind: Pod
+spec:
+  containers:
+    - &evil {name: a, image: evil}
+    - name: b
+      image: good
+      <<: *evil
+    - {<<: *evil, name: c, image: good}
+    - {<<: {image: one}, <<: {image: two}}
+"""
+    assert codes(text) == [
+        ("merge-key-late", "spec.containers[1].name"),
+        ("merge-key-late", "spec.containers[1].image"),
+        ("name-repeated", 'spec.containers[3]["<<"]'),
+    ]
+    assert "line 7, and was read there" in str(parse(text).diagnostics[1])
+    assert "merge key in line 8" in str(parse(text).diagnostics[1])
+    assert refused(text, lambda text: merge(text, CORP)).place == "spec.containers[1].name"
+    # Compose reads it as YAML has it.
+    assert places("x: &x {image: a}\nservices: {s: {image: b, <<: *x}}")[0][1] == "b"
+
+
 def bomb(levels: int) -> str:
     lines = ["kind: List", "x0: &x0 {kind: List, items: [{kind: Pod}]}"]
     lines += [
@@ -309,6 +386,21 @@ def test_a_long_chain_of_merges_is_refused() -> None:
     chain = ["x0: &x0 {k0: 0}"]
     chain += [f"x{n}: &x{n} {{<<: *x{n - 1}, k{n}: {n}}}" for n in range(1, 1000)]
     assert "longer than it is" in refused("\n".join(chain)).problem
+
+
+def test_long_names_cost_no_more_where_they_stand_above_many_images() -> None:
+    """R20: a place and a kind are as short for the last image as for the first."""
+    many = {"containers": [{"image": "a"}] * 10}
+    for name in ("k" * 100_000, "u:p@" * 30_000):
+        read = parse(json.dumps({"kind": "Group", name: many}))
+        assert {len(use.place) for use in read.entries} == {len('["..."].containers[0].image')}
+        services = {name: {"volumes": [{"type": "image", "source": "a"}]}}
+        (use,) = parse(json.dumps({"services": services})).entries
+        assert use.place == 'services["..."].volumes[0].source'
+    kind = "K" * 100_000 + "List"
+    read = parse(json.dumps({"kind": kind, "items": [many]}))
+    assert read.entries[0].place == "items[0].containers[0].image"
+    assert len({id(use.kind) for use in read.entries}) == 1
 
 
 @pytest.mark.parametrize(
@@ -344,6 +436,9 @@ def test_what_is_deep_and_allowed_is_walked() -> None:
         ("a: b\nc: \x07", "line 2", "it is not valid YAML"),
         ('"\\UFFFFFFFF"', "", "it is not valid YAML"),
         (f"%YAML {'1' * 5000}.1\n--- a", "", "it is not valid YAML"),
+        ("%YAML 1.3\n--- a", "", "it is not valid YAML"),
+        ("%YAML 1.0\n--- a", "", "it is not valid YAML"),
+        ("a:\n%YAML 2.0\n", "", "it is not valid YAML"),
         ("a: 1\nb: *c", "line 2", "its alias names no anchor"),
         ("--- &a x\n--- *a", "line 2", "its alias names no anchor"),
         ("a: &a\n- *a", "line 2", "its alias stands inside what it names"),
@@ -505,9 +600,46 @@ def test_a_path_that_gets_too_long_is_told_with_its_place() -> None:
 
 
 def test_what_cannot_be_replaced_alone_is_refused() -> None:
-    text = 'services: {a: {image: &a "ngin\\x78"}}'
-    error = refused(text, lambda text: merge(text, CORP))
+    """A comment in the head of a block would go with what can't stand in one."""
+    text = "services:\n  a:\n    image: |- # ours\n      nginx\n"
+    error = refused(text, lambda text: merge(text, Settings(default_registry="[::1]:5000")))
     assert "can't be replaced" in error.problem
+    assert merge(text, CORP) == text.replace("nginx", "registry.corp:5000/nginx")
+
+
+@pytest.mark.parametrize(
+    ("written", "image"),
+    [
+        ('&nginx "ngin\\x78"', "nginx"),
+        ('!!str "st\\x72"', "str"),
+        ('&nginx !!str # nginx\n      "ngin\\x78"', "nginx"),
+        ("&nginx !!str nginx # nginx", "nginx"),
+    ],
+)
+def test_neither_an_anchor_nor_a_tag_is_taken_for_its_image(written: str, image: str) -> None:
+    """R13: what stands before an image stays, even where it is called like it."""
+    text = f"kind: Pod\nspec:\n  containers:\n  - image: {written}\n    name: {image}\n"
+    merged = merge(text, CORP)
+    assert [found for _, found in places(merged)] == [f"registry.corp:5000/{image}"]
+    before = written.partition(" ")[0]
+    assert merged.startswith(text.partition(written)[0] + before)
+    assert merged.endswith(text.partition(written)[2])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: Pod\nspec: {containers: [{name: &a nginx, image: *a}]}",
+        "kind: Pod\nspec: {containers: [{image: &a nginx, name: *a}]}",
+        "services: {&a nginx : {image: *a}}",
+        "kind: Pod\nmetadata: {name: &a nginx}\nspec: {containers: [{image: *a}]}",
+    ],
+)
+def test_an_alias_that_names_something_else_too_is_refused(text: str) -> None:
+    """R13: pinning an image renames no container, service or object."""
+    error = refused(text, lambda text: merge(text, CORP))
+    assert error.place.endswith(".image")
+    assert "an alias makes it a name or a key" in error.problem
 
 
 # Properties

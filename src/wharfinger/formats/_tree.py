@@ -16,10 +16,24 @@ from wharfinger.formats.document import DocumentError, place
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Builder", "Node", "edited", "in_line", "repetitions", "rewritten", "template_hint"]
+__all__ = [
+    "Builder",
+    "Node",
+    "edited",
+    "in_line",
+    "listed",
+    "overrides",
+    "repetitions",
+    "rewritten",
+    "template_hint",
+]
 
 _DEEPEST: Final = 100  # Kubernetes' own schemas are at 30
 _SPARE: Final = 1000  # nodes that aliases may add to a document of any length
+_LONGEST_KIND: Final = 63  # a DNS label, as the API server has it
+_MERGE: Final = "<<"
+# What may stand before a scalar: an anchor and a tag, and what parts them.
+_PROPERTIES: Final = re.compile(r"(?:[&!]\S*+(?:\s++(?:#[^\n]*+)?+)*+)*+")
 # A text that is the same with and without quotes.
 _BARE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@=+\[\]-]*+")
 
@@ -40,17 +54,20 @@ class Node:
         line: As given.
         repeated: Of a mapping, the keys that stand more than once, with the lines of the last two;
             the last counts. None for none.
+        overridden: Of a mapping, the keys before a merge key that brings them too, with the lines
+            of both. YAML has it that they count, kubectl takes what is merged. None for none.
         size: How many nodes it is, aliases written out.
         height: How deep it is nested, aliases written out.
     """
 
-    __slots__ = ("end", "height", "line", "repeated", "size", "start", "value")
+    __slots__ = ("end", "height", "line", "overridden", "repeated", "size", "start", "value")
 
     def __init__(self, value: object, start: int, line: int) -> None:
         self.value: Any = value
         self.start = self.end = start
         self.line = line
         self.repeated: dict[str, tuple[int, int]] | None = None
+        self.overridden: dict[str, tuple[int, int]] | None = None
         self.size = 1
         self.height = 0
 
@@ -210,20 +227,24 @@ class Builder:
             around.key = self._key(node, line, bare=bare)
             return
         around.key = None
-        if key.merges:
-            for source in _sources(node, key.line):
-                around.sources.append(source)
-                parent.height = max(parent.height, source.height)
-            return
         if key.name in around.lines:
             parent.repeated = parent.repeated or {}
             parent.repeated[key.name] = around.lines[key.name], key.line
         around.lines[key.name] = key.line
-        parent.value[key.name] = node
+        if not key.merges:
+            parent.value[key.name] = node
+            return
+        for source in _sources(node, key.line):
+            around.sources.append(source)
+            parent.height = max(parent.height, source.height)
+            for name in source.value:
+                if name in around.lines:
+                    parent.overridden = parent.overridden or {}
+                    parent.overridden[name] = around.lines[name], key.line
 
     def _key(self, node: Node, line: int, *, bare: bool) -> _Key:
         if isinstance(node.value, str):
-            return _Key(node.value, line, bare and node.value == "<<")
+            return _Key(node.value, line, bare and node.value == _MERGE)
         if isinstance(node.value, dict | list):
             raise DocumentError(
                 in_line(line),
@@ -243,15 +264,16 @@ def rewritten(text: str, node: Node, value: str) -> tuple[int, int, str] | None:
     Returns:
         Where to put what; None where it is written in a way that can't be replaced alone.
     """
-    raw = text[node.start : node.end]
+    start = _PROPERTIES.match(text, node.start, node.end).end()  # type: ignore[union-attr]
+    raw = text[start : node.end]
     body = node.value.rstrip()
     at = raw.rfind(body) if body else -1
     if at >= 0 and _BARE.fullmatch(value):
-        return node.start + at, node.start + at + len(body), value
-    if raw[:1] in {"&", "!"}:
-        return None
+        return start + at, start + at + len(body), value
+    if raw[:1] in {"|", ">"} and "#" in raw.partition("\n")[0]:
+        return None  # the comment would go
     blanks = raw[len(raw.rstrip()) :]
-    return node.start, node.end, json.dumps(value) + blanks
+    return start, node.end, json.dumps(value) + blanks
 
 
 def edited(text: str, edits: Iterable[tuple[int, int, str]]) -> str:
@@ -304,6 +326,45 @@ def repetitions(node: Node, *path: str | int) -> list[Diagnostic]:
         )
         for name, (first, last) in (node.repeated or {}).items()
     ]
+
+
+def overrides(node: Node, *path: str | int) -> list[Diagnostic]:
+    """Remark on the keys of a mapping that kubectl reads as what is merged over them.
+
+    Args:
+        node: The mapping, or anything else.
+        path: Where it stands.
+
+    Returns:
+        The remarks.
+    """
+    return [
+        Diagnostic(
+            "merge-key-late",
+            "R20",
+            f"it stands in line {own}, and was read there; kubectl takes what the merge key in "
+            f"line {merged} brings",
+            "put the merge key first",
+            place(*path, name),
+        )
+        for name, (own, merged) in (node.overridden or {}).items()
+    ]
+
+
+def listed(node: Node, kind: str) -> tuple[list[Node], str]:
+    """Look into a List.
+
+    Args:
+        node: An object.
+        kind: Its kind.
+
+    Returns:
+        Its items, and the kind of those that leave it out. None of an object that is no List.
+    """
+    items = node.get("items")
+    if len(kind) > _LONGEST_KIND or not kind.endswith("List") or items is None:
+        return [], ""
+    return (items.value if isinstance(items.value, list) else []), kind.removesuffix("List")
 
 
 def template_hint(text: str) -> str:

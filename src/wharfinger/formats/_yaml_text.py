@@ -122,7 +122,8 @@ def _read_yaml(text: str, builder: Builder) -> None:
         raise
     except YAMLError as error:  # it holds the document
         where = _mark(error, text)
-    except (OverflowError, ValueError):  # an escape or a version that is too large
+    # Escapes that are too large, and versions that ruamel.yaml does not know.
+    except (AssertionError, LookupError, OverflowError, ValueError):
         where = ""
     if where is not None:
         raise DocumentError(where, f"it is not valid YAML{template_hint(text)}")

@@ -15,13 +15,11 @@ from wharfinger.core.diagnose import Diagnostic
 from wharfinger.core.errors import InvalidReference
 from wharfinger.core.reference import ImageReference
 from wharfinger.formats._json_text import without_bom
-from wharfinger.formats._tree import edited, repetitions, rewritten
+from wharfinger.formats._tree import edited, listed, overrides, repetitions, rewritten
 from wharfinger.formats._yaml_text import documents
 from wharfinger.formats.document import DocumentError, Parsed, forgetful, place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from wharfinger.core.settings import Settings
     from wharfinger.formats._tree import Node
 
@@ -69,6 +67,9 @@ class ImageUse:
 
 
 _COMPOSE: Final = "compose"
+_KUSTOMIZATION: Final = "Kustomization"
+_RBD: Final = "rbd"  # a volume of Kubernetes, whose image is a disk of Ceph's
+_LONGEST_NAME: Final = 1000
 _CONTAINERS: Final = {
     "initContainers": ImageRole.INIT_CONTAINER,
     "containers": ImageRole.CONTAINER,
@@ -105,8 +106,8 @@ def parse(text: str) -> Parsed[ImageUse]:
     Returns:
         Every image it names, in its order, and a remark on each place where one may be that could
         not be read. Their codes are ``document-unknown``, ``image-interpolated``,
-        ``image-invalid``, ``image-not-read``, ``image-elsewhere``, ``name-repeated`` and
-        ``not-a-list``.
+        ``image-invalid``, ``image-not-read``, ``image-elsewhere``, ``merge-key-late``,
+        ``name-repeated`` and ``not-a-list``.
 
     Raises:
         DocumentError: When it is neither YAML nor JSON, or a Helm template; when it is nested more
@@ -129,8 +130,7 @@ def parse(text: str) -> Parsed[ImageUse]:
         spec.containers[0].image: image-invalid (R20): a repository is in lower case; write \
 quay.io/acme/api
     """
-    reader = _Reader()
-    reader.read(documents(without_bom(text)))
+    reader = _Reader(without_bom(text))
     return Parsed(tuple(use for use, _ in reader.found), tuple(reader.remarks))
 
 
@@ -151,7 +151,8 @@ def merge(text: str, settings: Settings) -> str:
     Raises:
         DocumentError: When :func:`parse` refuses it or remarks on anything: what it did not read
             could not be written. Also when an image's canonical path would be too long, or an
-            image is written in a way that cannot be replaced alone.
+            image is written in a way that cannot be replaced alone, such as an anchor whose
+            aliases name a container too.
         MissingExtra: When it is YAML, and ruamel.yaml is not installed.
 
     Example:
@@ -161,41 +162,49 @@ def merge(text: str, settings: Settings) -> str:
         '{"kind": "Pod", "spec": {"containers": [{"image": "harbor.corp/hub-proxy/acme/api:1.2"}]}}'
     """
     plain = without_bom(text)
-    reader = _Reader()
-    reader.read(documents(plain))
+    reader = _Reader(plain)
     for remark in reader.remarks:
         raise DocumentError(remark.place, f"{remark.message}; {remark.repair}")
+    wanted: list[ImageUse] = []
     edits: dict[int, tuple[int, int, str]] = {}
     for use, node in reader.found:
         image = _located(use, settings)
-        if image == str(use.reference):
+        wanted.append(attrs.evolve(use, reference=image))
+        if image == use.reference:
             continue
-        edit = rewritten(plain, node, image)
+        edit = rewritten(plain, node, str(image))
         if edit is None:
             raise DocumentError(use.place, f"it can't be replaced as it is written; {_QUOTES}")
         edits[node.start] = edit
-    return text[: len(text) - len(plain)] + edited(plain, edits.values())
+    if not edits:
+        return text
+    merged = edited(plain, edits.values())
+    told = [use for use, _ in _Reader(merged).found]
+    if told != wanted:
+        pairs = zip(wanted, told, strict=False)
+        first = next((use.place for use, other in pairs if use != other), "")
+        raise DocumentError(first, "an alias makes it a name or a key, too; write both in full")
+    return text[: len(text) - len(plain)] + merged
 
 
-def _located(use: ImageUse, settings: Settings) -> str:
+def _located(use: ImageUse, settings: Settings) -> ImageReference:
     try:
-        return str(settings.locate(use.reference))
+        return settings.locate(use.reference)
     except InvalidReference as error:
         problem = error.problem
     raise DocumentError(use.place, problem)
 
 
 class _Reader:
-    """Walks documents, and keeps what it finds."""
+    """Walks the documents of a text, and keeps what it finds."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         self.found: list[tuple[ImageUse, Node]] = []
         self.remarks: list[Diagnostic] = []
         self.kind = self.namespace = self.name = ""
-
-    def read(self, found: list[Node]) -> None:
-        for number, document in enumerate(found):
-            self.document(document, ("documents", number) if len(found) > 1 else ())
+        several = documents(text)
+        for number, document in enumerate(several):
+            self.document(document, ("documents", number) if len(several) > 1 else ())
 
     def document(self, node: Node, path: _Path) -> None:
         if node.value is None:
@@ -222,10 +231,18 @@ class _Reader:
         self.repeated(node, path)
         if kind in _NO_IMAGES or not isinstance(node.value, dict):
             return
+        if kind == _KUSTOMIZATION:
+            self.remark(
+                "image-not-read",
+                path,
+                "the images of what it builds stand in other files",
+                "give what 'kubectl kustomize' prints",
+            )
+        items, kind_of_item = listed(node, kind)
         for name, child in node.value.items():
-            if name == "items" and kind.endswith("List") and isinstance(child.value, list):
-                for number, item in enumerate(child.value):
-                    self.object(item, (*path, name, number), kind.removesuffix("List"))
+            if name == "items" and items:
+                for number, item in enumerate(items):
+                    self.object(item, (*path, name, number), kind_of_item)
             elif name != "status":
                 self.member(name, child, path)
 
@@ -239,15 +256,15 @@ class _Reader:
                 self.walk(child, (*path, number))
 
     def member(self, name: str, node: Node, path: _Path) -> None:
-        path = (*path, name)
-        listed = isinstance(node.value, list)
-        if name in _CONTAINERS and listed:
+        path = (*path, _short(name))
+        is_list = isinstance(node.value, list)
+        if name in _CONTAINERS and is_list:
             for number, container in enumerate(node.value):
                 self.container(container, (*path, number), _CONTAINERS[name])
-        elif name == "volumes" and listed:
+        elif name == "volumes" and is_list:
             for number, volume in enumerate(node.value):
                 self.volume(volume, (*path, number))
-        elif name == "image" and isinstance(node.value, str):
+        elif name == "image" and _may_be_one(node) and path[-2:-1] != (_RBD,):
             self.remark(
                 "image-elsewhere",
                 path,
@@ -264,7 +281,11 @@ class _Reader:
     def container(self, node: Node, path: _Path, role: ImageRole) -> None:
         if isinstance(node.value, dict):
             self.repeated(node, path)
-            self.image(node.value.get("image"), (*path, "image"), role, node.text("name"))
+            for name, child in node.value.items():
+                if name == "image":
+                    self.image(child, (*path, name), role, node.text("name"))
+                else:  # others put a pod spec there
+                    self.member(name, child, path)
         elif self.kind in _WORKLOADS:
             self.remark(
                 "image-not-read",
@@ -272,30 +293,38 @@ class _Reader:
                 f"a container is an object, and this is {node.kind}",
                 "give it a name and an image",
             )
+        else:
+            self.walk(node, path)
 
     def volume(self, node: Node, path: _Path) -> None:
-        source = node.get("image")
-        if source is not None and isinstance(source.value, dict):
-            self.repeated(source, (*path, "image"))
-            where = (*path, "image", "reference")
-            reference = source.value.get("reference")
-            self.image(reference, where, ImageRole.IMAGE_VOLUME, node.text("name"))
+        if not isinstance(node.value, dict):
+            self.walk(node, path)
+            return
+        self.repeated(node, path)
+        for name, child in node.value.items():
+            reference = child.get("reference") if name == "image" else None
+            if reference is None:  # KubeVirt has disks that are images
+                self.member(name, child, path)
+            else:
+                self.repeated(child, (*path, name))
+                where = (*path, name, "reference")
+                self.image(reference, where, ImageRole.IMAGE_VOLUME, node.text("name"))
 
     def compose(self, root: Node, services: Node, path: _Path) -> None:
         self.repeated(root, path)
         if root.get("include") is not None:
-            self.elsewhere((*path, "include"), "the images of what it includes")
+            self.elsewhere((*path, "include"), "the images of what it includes stand")
         if services is not root:
             path = (*path, "services")
             self.repeated(services, path)
         for name, service in services.value.items():
-            where = (*path, name)
+            where = (*path, _short(name))
             self.repeated(service, where)
             image = service.get("image")
             if image is not None:
                 self.image(image, (*where, "image"), ImageRole.SERVICE, name)
             elif service.get("extends", "file") is not None:
-                self.elsewhere((*where, "extends"), "its image")
+                self.elsewhere((*where, "extends"), "its image stands")
             elif service.value is not None and not isinstance(service.value, dict):
                 self.remark(
                     "image-not-read",
@@ -319,7 +348,7 @@ class _Reader:
         self.remark(
             "image-not-read",
             path,
-            f"{what} stand in another file",
+            f"{what} in another file",
             "give the document as 'docker compose config' prints it",
         )
 
@@ -353,6 +382,8 @@ class _Reader:
 
     def repeated(self, node: Node, path: _Path) -> None:
         self.remarks += repetitions(node, *path)
+        if self.kind != _COMPOSE:  # compose reads merge keys as YAML has it
+            self.remarks += overrides(node, *path)
 
     def remark(self, code: str, path: _Path, message: str, repair: str) -> None:
         self.remarks.append(Diagnostic(code, "R20", message, repair, place(*path)))
@@ -365,9 +396,16 @@ def _services(node: Node) -> Node | None:
     services = node.get("services")
     if services is not None:
         return services if isinstance(services.value, dict) else None
-    old = any(each.text("image") or each.text("build") for each in _values(node))
-    return node if old else None
+    members = node.value.values()
+    old = all(each.get("image") or each.get("build") or each.get("extends") for each in members)
+    return node if old and members else None
 
 
-def _values(node: Node) -> Iterator[Node]:
-    return iter(node.value.values())
+def _may_be_one(node: Node) -> bool:
+    """Whether what is called an image may be one: a text, or what charts make one of."""
+    return isinstance(node.value, str) or bool(node.text("repository"))
+
+
+def _short(name: str) -> str:
+    """A name for a path, that stands in many of them."""
+    return name if len(name) <= _LONGEST_NAME else "..."
