@@ -80,6 +80,15 @@ def loaded(text: str) -> Any:  # noqa: ANN401  # whatever the document is
     return YAML(typ="safe", pure=True).load(text)
 
 
+def _held(text: str) -> str:
+    """What a Secret holds."""
+    return base64.b64decode(loaded(text)["data"][DATA]).decode()
+
+
+def _payload(credentials: dict[RegistryAddress, Credential]) -> str:
+    return _held(render(credentials, name="a"))
+
+
 def refused(call: Callable[[], object]) -> DocumentError:
     with pytest.raises(DocumentError) as caught:
         call()
@@ -264,6 +273,7 @@ data:
         ("abc", "it is no base64"),
         ("é", "it is no base64"),
         (base64.b64encode(b"\xff").decode(), "it is no text in UTF-8"),
+        (encoded('\ufeff{"auths": {}}'), "Kubernetes takes no byte order mark"),
         (encoded("{"), "it is not valid JSON (line 1, column 2 of what it holds)"),
         (encoded("[]"), "an object is wanted, and this is an array"),
         (encoded("[" * 100_000), "it is not JSON that can be read"),
@@ -340,10 +350,12 @@ data: {}
 data:
   .dockerconfigjson: e30=
   .dockerconfigjson: eyJhdXRocyI6e319
+  <<: {.dockerconfigjson: e30=}
 """
     assert codes(text) == [
         ("name-repeated", "data"),
         ("name-repeated", 'data[".dockerconfigjson"]'),
+        ("merge-key-late", 'data[".dockerconfigjson"]'),
     ]
 
 
@@ -430,9 +442,44 @@ def test_one_pull_secret_is_wanted() -> None:
 
 
 def test_what_cannot_be_replaced_alone_is_refused() -> None:
+    """A comment in the head of a block would go with it."""
     data = encoded({"auths": {}})
-    text = KEPT % f'&a "{data[:4]}\\x{ord(data[4]):x}{data[5:]}"'
+    text = (KEPT % f"|- # ours\n    {data[:4]}\n    {data[4:]}").replace("  # managed", "")
     assert "can't be replaced" in refused(lambda: merge(text, {QUAY: CI})).problem
+
+
+def test_an_anchor_stays_before_what_is_replaced() -> None:
+    data = encoded({"auths": {}})
+    for anchor in ("a", data):
+        text = KEPT % f'&{anchor} "{data[:-1]}\\x{ord(data[-1]):x}"'
+        merged = merge(text, {QUAY: CI})
+        assert f'.dockerconfigjson: &{anchor} "ey' in merged
+        assert list(plain(parse(merged).entries)) == ["quay.io"]
+
+
+def test_a_password_is_written_so_that_kubectl_reads_it() -> None:
+    """YAML has no DEL."""
+    text = "kind: Secret\ntype: kubernetes.io/dockercfg\nstringData: {.dockercfg: '{}'}\n"
+    odd = Credential("ci", Secret('a\x7f\x85\u2028\ufeff"\\b'))
+    merged = merge(text, {QUAY: odd})
+    assert "\x7f" not in merged
+    assert [entry.credential for entry in parse(merged).entries] == [odd]
+
+
+def test_whatever_go_takes_for_auths_is_replaced() -> None:
+    """R18: Go reads the name in any case, and puts all of them together; none is left."""
+    old = json.dumps({"old.example": auth()})
+    for inner in (
+        f'{{"Auths": {old}}}',
+        f'{{"auths": {old}, "auths": {{}}}}',
+        f'{{"AUTHS": {old}, "auths": {json.dumps(json.loads(_payload({QUAY: CI}))["auths"])}}}',
+    ):
+        text = holding(encoded(inner))
+        assert "old.example" in plain(parse(text).entries)
+        merged = merge(text, {QUAY: CI})
+        assert list(plain(parse(merged).entries)) == ["quay.io"]
+        assert "old.example" not in _held(merged)
+    assert codes(text) == [("name-repeated", 'data[".dockerconfigjson"].auths')]
 
 
 # Patches
@@ -482,6 +529,13 @@ LEAKY: Final[dict[str, Callable[[], object]]] = {
     "json": lambda: parse(json.dumps(secret({"quay.io": auth("ci", CANARY)}))[:-1]),
     "type": lambda: parse(CANARY.encode()),  # type: ignore[arg-type]
     "address": lambda: render({CANARY: CI}, name="a"),  # type: ignore[dict-item]
+    "credential": lambda: render({QUAY: CANARY}, name="a"),  # type: ignore[dict-item]
+    "secret": lambda: render({QUAY: Secret(CANARY)}, name="a"),  # type: ignore[dict-item]
+    "e-mail": lambda: render(
+        {QUAY: Credential("ci", Secret(CANARY), email=CANARY.encode())},  # type: ignore[arg-type]
+        name="a",
+    ),
+    "mark": lambda: merge(holding(encoded(f'\ufeff{{"auths": {{"{CANARY}": {{}}}}}}')), {}),
 }
 
 

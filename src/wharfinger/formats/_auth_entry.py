@@ -41,6 +41,7 @@ def wire(credential: Credential, *path: str) -> dict[str, str]:
 
     Raises:
         DocumentError: When the entry could not say the credential.
+        TypeError: When it is no credential, or its e-mail address is no text.
 
     Example:
         >>> wire(Credential("ci", Secret("hunter2")))
@@ -68,6 +69,10 @@ def _unwritable(credential: Credential) -> str:
         check_credential(credential)
     except InvalidCredential as error:
         return f"the credential is refused: {error}"
+    if not isinstance(credential.email, str | None):
+        given = type(credential.email).__name__
+        msg = f"an e-mail address is a str, not {given}"
+        raise TypeError(msg)
     text = credential.secret.reveal()
     if credential.kind is CredentialKind.PASSWORD and text != text.strip("\0"):
         return "a password that starts or ends with NUL would be cut by docker and podman"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.formats import _json_text
-from wharfinger.formats._tree import Node, repetitions
+from wharfinger.formats._json_text import without_bom
+from wharfinger.formats._tree import Node, listed, overrides, repetitions
 from wharfinger.formats.document import DocumentError, place
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class PullSecret(NamedTuple):
             DocumentError: When it holds none.
         """
         text = self.payload()
+        if without_bom(text) != text:
+            raise DocumentError(place(*self.path), "Kubernetes takes no byte order mark")
         try:
             return _json_text.load(text)
         except DocumentError as error:
@@ -100,10 +103,9 @@ def pull_secrets(documents: list[Node]) -> Iterator[PullSecret | Diagnostic]:
 
 def _in_object(node: Node, path: _Path, kind: str) -> Iterator[PullSecret | Diagnostic]:
     kind = node.text("kind") or kind
-    items = node.get("items")
-    if kind.endswith("List") and items is not None and isinstance(items.value, list):
-        for number, item in enumerate(items.value):
-            yield from _in_object(item, (*path, "items", number), kind.removesuffix("List"))
+    items, kind_of_item = listed(node, kind)
+    for number, item in enumerate(items):
+        yield from _in_object(item, (*path, "items", number), kind_of_item)
     if kind == "Secret":
         yield from _in_secret(node, path)
 
@@ -113,6 +115,7 @@ def _in_secret(node: Node, path: _Path) -> Iterator[PullSecret | Diagnostic]:
         held = node.get(*holder)
         if held is not None:
             yield from repetitions(held, *path, *holder)
+            yield from overrides(held, *path, *holder)
     data_key = _DATA_KEYS.get(node.text("type"))
     for candidate in TYPES if data_key is None else [data_key]:
         for member in ("stringData", "data"):

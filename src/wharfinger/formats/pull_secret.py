@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
+from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
 from typing_extensions import override
@@ -24,7 +25,7 @@ from wharfinger.formats._yaml_text import documents
 from wharfinger.formats.document import DocumentError, Parsed, forgetful, place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from wharfinger.core.address import RegistryAddress
     from wharfinger.core.credential import Credential
@@ -132,8 +133,8 @@ def parse(text: str) -> Parsed[AuthEntry]:
 
     Returns:
         The entries that can be used, and a remark on each that can't, or that the kubelet would not
-        find or not understand. Where a Secret has the same key in ``stringData`` and ``data``, the
-        first counts.
+        find or not understand. ``auths`` is read in any case, as Go does. Where a Secret has the
+        same key in ``stringData`` and ``data``, the first counts.
 
     Raises:
         DocumentError: When it is neither YAML nor JSON.
@@ -164,7 +165,8 @@ def parse(text: str) -> Parsed[AuthEntry]:
 def merge(text: str, credentials: Mapping[RegistryAddress, Credential]) -> str:
     """Give an existing Secret the credentials of an environment, exactly these (R18).
 
-    Name, labels, comments, other data and other objects stay as they are, to the byte.
+    Name, labels, comments, other data and other objects stay as they are, to the byte. An alias is
+    changed where its anchor stands.
 
     Args:
         text: A document with one pull secret, of either type.
@@ -196,8 +198,10 @@ def merge(text: str, credentials: Mapping[RegistryAddress, Credential]) -> str:
         same = document == auths
         payload = json.dumps(auths, separators=(",", ":"))
     else:
-        same = document.get("auths") == auths
-        payload = _json_text.change(secret.payload(), {"auths": auths})
+        payload = secret.payload()
+        spellings = [member.name for member in _auths_members(payload)]
+        same = document.get("auths") == auths and len(spellings) == 1
+        payload = _json_text.change(payload, dict.fromkeys(spellings) | {"auths": auths})
     if same:
         return text
     if not payload.isascii():
@@ -254,14 +258,12 @@ def _read(secret: PullSecret) -> tuple[list[AuthEntry], list[Diagnostic]]:
     """The entries of one Secret; what is wrong with it must not hide another."""
     path = secret.path
     try:
-        document = secret.document()
+        auths: dict[str, object] | None = secret.document()
         text = secret.payload()
-        auths: object = document
-        start: int | None = 0
+        starts = [0]
         if secret.data_key == ".dockerconfigjson":
-            auths = document.get("auths")
             path = (*path, "auths")
-            start = _json_text.object_at(text, "auths") if isinstance(auths, dict) else None
+            auths, starts = _merged(text, path)
         entries, remarks = read_auths(auths, *path, lookup=_KUBELET)
     except DocumentError as error:
         message, where = error.problem, error.place
@@ -270,16 +272,7 @@ def _read(secret: PullSecret) -> tuple[list[AuthEntry], list[Diagnostic]]:
         remarks.append(
             remark("auths-missing", path, "it is missing", "put the entries below auths")
         )
-    repeated = {} if start is None else _json_text.repeated(text, start)
-    remarks += [
-        remark(
-            "name-repeated",
-            (*path, name),
-            "it stands more than once, and the last one was read",
-            "keep one of them",
-        )
-        for name in repeated
-    ]
+    remarks += _repetitions(text, starts, path)
     remarks += [
         Diagnostic(
             "kubelet-takes-no-token",
@@ -292,6 +285,36 @@ def _read(secret: PullSecret) -> tuple[list[AuthEntry], list[Diagnostic]]:
         if entry.credential is not None and entry.credential.kind is not CredentialKind.PASSWORD
     ]
     return entries, remarks
+
+
+def _merged(text: str, path: _Path) -> tuple[dict[str, object] | None, list[int]]:
+    """All that is called ``auths``, as Go reads it, and where it begins."""
+    auths: dict[str, object] = {}
+    starts = []
+    for member in _auths_members(text):
+        if isinstance(member.value, dict):
+            auths |= member.value
+            starts.append(member.value_start)
+        elif member.value is not None:
+            read_auths(member.value, *path)  # refuses it
+    return (auths if starts else None), starts
+
+
+def _repetitions(text: str, starts: list[int], path: _Path) -> Iterator[Diagnostic]:
+    repair = "keep one of them"
+    if len(starts) > 1:
+        message = "it stands more than once, in any case, and the kubelet puts them together"
+        yield remark("name-repeated", path, message, repair)
+    message = "it stands more than once, and the last one was read"
+    for start in starts:
+        names = Counter(member.name for member in _json_text.members(text, start))
+        for name, times in names.items():
+            if times > 1:
+                yield remark("name-repeated", (*path, name), message, repair)
+
+
+def _auths_members(text: str) -> list[_json_text.Member]:
+    return [each for each in _json_text.members(text) if each.name.casefold() == "auths"]
 
 
 class _Kubelet(Lookup):
