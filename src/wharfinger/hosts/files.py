@@ -23,7 +23,7 @@ from wharfinger.core.errors import WharfingerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["PRIVATE", "FileError", "remove", "told", "update", "write"]
+__all__ = ["PRIVATE", "FileError", "remove", "tidy", "told", "update", "write"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -204,6 +204,26 @@ def remove(path: str | os.PathLike[str]) -> None:
         raise FileError(where, problem)
 
 
+def tidy(path: str | os.PathLike[str]) -> None:
+    """Remove what a killed writer left beside a file, and leave the file itself.
+
+    Args:
+        path: The file; its folder must be there.
+
+    Raises:
+        FileError: When it can't be removed.
+    """
+    where = os.fspath(path)
+    problem = None
+    try:
+        with _opened(where) as (folder, name):
+            _unlink(folder, f".{name}{_SUFFIX}")
+    except _Fault as fault:
+        problem = str(fault)
+    if problem is not None:
+        raise FileError(where, problem)
+
+
 def told(error: OSError) -> str:
     """Say what the system says no to, and what to do about it.
 
@@ -320,10 +340,24 @@ def _content(folder: int, name: str) -> bytes:
 
 @_faulty
 def _unlink(folder: int, *names: str) -> None:
-    for name in names:
-        with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=folder)
-    os.fsync(folder)
+    found = [name for name in names if _is_there(folder, name)]
+    for name in found:
+        os.unlink(name, dir_fd=folder)
+    if found:
+        os.fsync(folder)
+
+
+def _is_there(folder: int, name: str) -> bool:
+    """To remove what is not there is an error all the same where nothing can be written."""
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
+    return True
 
 
 @_faulty

@@ -116,6 +116,8 @@ class Journal:
                     "it was changed since, and is left as it is; what it was before is in "
                     f"{self._backup(receipt, change)}",
                 )
+        for position, change in enumerate(receipt.changes):
+            self._kept(_folder(receipt), position, change)
         self._rename(receipt, _APPLIED, _UNDOING)
         self._restore(receipt, _folder(receipt))
 
@@ -134,33 +136,45 @@ class Journal:
                 self._forget(folder)
 
     def _restore(self, receipt: Receipt, folder: str) -> None:
-        for change in receipt.changes:
-            if self._state(change) not in {change.before, change.after}:
+        states = [self._state(change) for change in receipt.changes]
+        for change, state in zip(receipt.changes, states, strict=True):
+            if state not in {change.before, change.after}:
                 raise HostChanged(
                     str(self.root / change.path),
                     "it was changed since somebody began to; make it what it is to be, and remove "
                     f"{self.root / folder}, which has what it was",
                 )
-        for position, change in enumerate(receipt.changes):
+        # What was added goes first and what was changed last goes before what was changed first:
+        # then a disk that had room to do it has room to take it back.
+        for position, change in sorted(
+            enumerate(receipt.changes), key=lambda each: (each[1].before is not None, -each[0])
+        ):
+            path = self.root / change.path
             if self.root.missing(change.path):
                 continue
-            path = self.root / change.path
-            if change.before is None:
+            if states[position] == change.before:
+                files.tidy(path)
+            elif change.before is None:
                 files.remove(path)
-                continue
-            kept = self.root.read(f"{folder}/{position}")
-            if kept is None or digest(kept[0]) != change.before:
-                raise HostChanged(
-                    str(self.root / f"{folder}/{position}"), "it is not what was kept there"
-                )
-            # Also where it is the same: a killed writer may have left something beside it.
-            files.write(path, kept[0], mode=change.mode, owner=change.owner)
+            elif (kept := self._kept(folder, position, change)) is not None:
+                files.write(path, kept, mode=change.mode, owner=change.owner)
         for folder_made in reversed(receipt.folders):
             if f"{FOLDER}/".startswith(f"{folder_made}/"):
                 self.made.insert(0, folder_made)  # the journal's own goes when it is closed
             else:
                 self.root.drop(folder_made)
         self._forget(folder)
+
+    def _kept(self, folder: str, position: int, change: Change) -> bytes | None:
+        """What a file was; None where it was not there."""
+        if change.before is None:
+            return None
+        kept = self.root.read(f"{folder}/{position}")
+        if kept is None or digest(kept[0]) != change.before:
+            raise HostChanged(
+                str(self.root / f"{folder}/{position}"), "it is not what was kept there"
+            )
+        return kept[0]
 
     def _state(self, change: Change) -> str | None:
         found = self.root.read(change.path)
@@ -179,7 +193,10 @@ class Journal:
         problem = "it is not there"
         try:
             if found is not None:
-                return Receipt.from_json(found[0].decode())
+                receipt = Receipt.from_json(found[0].decode())
+                if _folder(receipt) == path.rpartition("/")[0]:
+                    return receipt
+                problem = "it has the number of another one; remove its folder by hand"
         except (DocumentError, UnicodeDecodeError) as error:
             problem = f"it can't be read ({type(error).__name__}); remove its folder by hand"
         raise HostChanged(str(self.root / path), problem)
@@ -197,9 +214,15 @@ class Journal:
 
     def _forget(self, folder: str) -> None:
         """Remove a receipt's folder; its state first, so that nobody takes it back again."""
-        for name in (_APPLYING, _UNDOING):
-            with suppress(FileNotFoundError):
-                (self.root / folder / name).unlink()
+        problem = None
+        try:
+            for name in (_APPLYING, _UNDOING):
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    (self.root / folder / name).unlink()
+        except OSError as error:
+            problem = files.told(error)
+        if problem is not None:
+            raise FileError(str(self.root / folder), problem)
         shutil.rmtree(self.root / folder, ignore_errors=True)
 
 

@@ -7,7 +7,7 @@ import json
 from typing import Any, Final
 
 import attrs
-from attrs.validators import deep_iterable, ge, instance_of, matches_re, optional
+from attrs.validators import deep_iterable, ge, instance_of, le, matches_re, optional
 
 from wharfinger.formats.document import DocumentError, forgetful
 
@@ -15,7 +15,8 @@ __all__ = ["Change", "Receipt", "digest"]
 
 _SHA256: Final = r"[0-9a-f]{64}"
 # Below the root, and without a way out of it.
-_PATH: Final = r"(?:/(?!\.{1,2}(?:/|$))[^/\x00]+)+"
+_PATH: Final = r"(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\ud800-\udfff]+)+"
+_MOST: Final = 0xFFFF_FFFF  # of a user's or a group's id
 
 
 def digest(content: bytes) -> str:
@@ -49,14 +50,14 @@ class Change:
     path: str = attrs.field(validator=matches_re(_PATH))
     before: str | None = attrs.field(validator=optional(matches_re(_SHA256)))
     after: str = attrs.field(validator=matches_re(_SHA256))
-    mode: int = attrs.field(validator=instance_of(int))
+    mode: int = attrs.field(validator=[instance_of(int), ge(0), le(0o7777)])
     owner: tuple[int, int] | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.owner is not None:
             user, group = self.owner
-            if not isinstance(user, int) or not isinstance(group, int):
-                raise TypeError("an owner is the ids of a user and a group")
+            if not all(isinstance(one, int) and 0 <= one < _MOST for one in (user, group)):
+                raise ValueError("an owner is the ids of a user and a group")
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -41,10 +42,18 @@ class Root:
         Raises:
             FileError: When it is no folder.
         """
-        real = os.path.realpath(path)
-        if not Path(real).is_dir():
-            raise FileError(os.fspath(path), "it is no folder; give the root of a system")
-        return cls(real)
+        where = os.fspath(path)
+        problem = "it is no folder; give the root of a system"
+        try:
+            real = os.path.realpath(where)
+            # An empty path would be the current folder, which nobody meant.
+            if where and stat.S_ISDIR(Path(real).stat().st_mode):
+                return cls(real)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            pass
+        except OSError as error:
+            problem = files.told(error)
+        raise FileError(where or "''", problem)
 
     def __truediv__(self, path: str) -> Path:
         return Path(self.path, path[1:])
@@ -90,6 +99,8 @@ class Root:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return None
             problem = files.told(error)
         raise FileError(str(self / path), problem)
 
