@@ -55,25 +55,25 @@ class Wanted:
             names = x509.SubjectAlternativeName([*map(_host, self.hosts)])
             made = made.add_extension(names, critical=False)
         signed = made.sign(_key(), hashes.SHA256())
-        return signed.public_bytes(serialization.Encoding.PEM).decode()
+        text: str = signed.public_bytes(serialization.Encoding.PEM).decode()
+        return text
 
 
 def private_key() -> str:
     """A private key in PEM."""
-    return (
-        _key()
-        .private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        .decode()
+    content: bytes = _key().private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
+    return content.decode()
 
 
 def der(pem: str) -> bytes:
     """The same certificate in DER."""
-    return x509.load_pem_x509_certificate(pem.encode()).public_bytes(serialization.Encoding.DER)
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    content: bytes = certificate.public_bytes(serialization.Encoding.DER)
+    return content
 
 
 def _host(name: str) -> x509.GeneralName:

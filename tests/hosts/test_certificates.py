@@ -143,15 +143,64 @@ def test_a_private_key_is_echoed_nowhere() -> None:
             assert body not in repr(frame.f_locals)
 
 
-def test_clock_is_looked_at_only_where_none_is_given() -> None:
-    """R24: with a time given the plan depends on nothing else."""
-    pem = Wanted().pem
-    assert planned(pem) == planned(pem)
+def test_the_clock_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R23, R24: a plan is the same at any time; without one given, the dates are remarked on."""
     year = 365 * DAY
-    with pytest.raises(CertificateRefused, match="expired"):
-        plan(ADDRESS, runtime="docker", ca=pem, now=NOW + year)
-    with pytest.raises(CertificateRefused, match="expired"):
-        plan(ADDRESS, runtime="docker", ca=Wanted(start=NOW - 9 * year, end=NOW - 8 * year).pem)
+    old = Wanted(name="old", start=NOW - 9 * year, end=NOW - 8 * year).pem
+    made = plan(ADDRESS, runtime="docker", ca=old)
+    [remark] = made.remarks
+    assert remark.code == "validity"
+    assert "CN=old is valid from 2017-11-26 12:00 to 2018-11-26 12:00 UTC" in remark.message
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    assert plan(ADDRESS, runtime="docker", ca=old) == made
+    for now in (NOW, NOW + year):
+        with pytest.raises(CertificateRefused, match="CN=old expired"):
+            plan(ADDRESS, runtime="docker", ca=old, now=now)
+
+
+def test_times_without_a_zone() -> None:
+    with pytest.raises(TypeError, match="with a time zone"):
+        plan(ADDRESS, runtime="docker", ca=PEM, now=NOW.replace(tzinfo=None))
+
+
+def in_pem(content: bytes) -> str:
+    body = base64.b64encode(content).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
+
+
+def test_names_of_a_kind_that_nobody_reads() -> None:
+    """R20: an X.400 address among the alternative names is a typed error, too."""
+    content = der(Wanted(ca=False, hosts=("registry.corp",)).pem)
+    name = b"\x82\x0dregistry.corp"
+    assert name in content
+    with pytest.raises(CertificateRefused) as caught:
+        planned(in_pem(content.replace(name, b"\xa3\x0d\x30\x0b" + b"\x02\x09" + b"a" * 9)))
+    assert caught.value.code == "malformed"
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_warned_about() -> None:
+    """R20: where warnings are errors, a certificate with a negative serial number is refused."""
+    content = der(Wanted().pem)
+    at = content.index(b"\xa0\x03\x02\x01\x02") + 5  # behind the version
+    serial = content[at : at + 2 + content[at + 1]]
+    with pytest.raises(CertificateRefused) as caught:
+        planned(in_pem(content.replace(serial, serial[:2] + b"\x80" + serial[3:])))
+    assert caught.value.code == "malformed"
+
+
+def test_one_inside_another() -> None:
+    """A certificate without an end is not passed over in silence."""
+    first = Wanted(name="one").pem.removesuffix("-----END CERTIFICATE-----\n")
+    with pytest.raises(CertificateRefused, match="begins a certificate inside another one"):
+        planned(first + Wanted(name="two").pem)
+
+
+def test_a_bundle_of_many() -> None:
+    """A remark on many names ten of them."""
+    remark = planned(Wanted(name="one").pem * 300).remarks[-1]
+    assert remark.message.count("CN=one") == 10
+    assert remark.message.endswith(" and 290 more")
 
 
 def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,9 +144,26 @@ def test_addresses_that_are_none(address: str) -> None:
     assert "hunter2" not in f"{caught.value!r}{caught.value.__traceback__}"
 
 
-def test_runtimes_that_are_none() -> None:
-    with pytest.raises(ValueError, match="rkt"):
-        plan("m:5", runtime="rkt", insecure=True)
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"runtime": "rkt", "insecure": True}, "no-runtime"),
+        ({"runtime": 5, "insecure": True}, "no-runtime"),
+        ({"runtime": "docker", "insecure": True, "distribution": "gentoo"}, "no-distribution"),
+        ({"runtime": "system", "ca": CA, "distribution": None}, "no-distribution"),
+    ],
+)
+def test_choices_that_are_none(options: dict[str, Any], code: str) -> None:
+    """R23: what is no runtime or distribution is refused with those there are."""
+    with pytest.raises(TrustRefused, match=r"take docker, docker-opts|take debian, ") as caught:
+        plan("m:5", **options)
+    assert caught.value.code == code
+
+
+def test_insecure_is_said_in_no_text() -> None:
+    """A setting that says "false" makes nothing insecure."""
+    with pytest.raises(TypeError, match="insecure is a bool, not str"):
+        plan("m:5", runtime="docker", insecure="false")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

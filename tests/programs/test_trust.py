@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.hosts.authority import DAY, NOW, Wanted
 from wharfinger.__main__ import main
 from wharfinger.hosts import plan, receipts
 
@@ -96,7 +98,11 @@ def test_what_is_so_already(tmp_path: Path, capsys: Capture) -> None:
         (("docker.io", "--runtime", "docker", "--insecure"), 2, "Docker Hub"),
         (("m.corp", "--runtime", "system", "--insecure", "--distribution", "suse"), 2, "bundle"),
         (("m.corp", "--runtime", "docker", "--ca", "/nowhere"), 2, "No such file"),
+        (("m.corp", "--runtime", "docker", "--ca", "/"), 2, "error: /: Is a directory"),
         (("m.corp", "--undo", "1"), 2, "nothing else"),
+        (("--list", "--ca", ""), 2, "nothing else"),
+        (("--list", "--distribution", "suse"), 2, "nothing else"),
+        (("--undo", "-1"), 1, "has no receipt -1"),
         (("--undo", "x"), 2, "invalid int"),
         (("--undo", "7"), 1, "has no receipt 7"),
         ((*INSECURE, "--apply", "--list"), 2, "not allowed with"),
@@ -111,6 +117,64 @@ def test_refused(
     assert says in printed.err
     assert not printed.out
     assert not names(tmp_path)
+
+
+def test_the_line_that_undoes_it_can_be_pasted(tmp_path: Path, capsys: Capture) -> None:
+    """A root's name is quoted for a shell."""
+    root = tmp_path / "$(touch x); it's"
+    root.mkdir()
+    assert trust(*INSECURE, "--apply", "--root", str(root)) == 0
+    command = capsys.readouterr().out.splitlines()[-1].partition("python -m wharfinger ")[2]
+    assert main(shlex.split(command)) == 0
+    assert not names(root)
+
+
+@pytest.mark.parametrize("root", ["", "nowhere"])
+def test_roots_that_are_none(
+    root: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable that is not set is no root, and least of all the current folder."""
+    monkeypatch.chdir(tmp_path)
+    assert trust(*INSECURE, "--apply", "--root", root) == 1
+    assert "it is no folder; give the root of a system" in capsys.readouterr().err
+    assert not names(tmp_path)
+
+
+def test_names_that_move_the_cursor(tmp_path: Path, capsys: Capture) -> None:
+    """What a host calls a file that is in the way is shown on one line."""
+    path = tmp_path / "etc/containers/registries.conf.d/x\n\x1b[2J.conf"
+    path.parent.mkdir(parents=True)
+    path.write_text('location = "m.corp:5000"')
+    argv = ("m.corp:5000", "--runtime", "containers", "--insecure", "--apply")
+    assert trust(*argv, "--root", str(tmp_path)) == 1
+    [_note, error] = capsys.readouterr().err.splitlines()
+    assert r"x\n\x1b[2J.conf: it has a table of its own" in error
+
+
+def test_an_expired_ca(tmp_path: Path, capsys: Capture) -> None:
+    """R23: the command looks at the clock, and refuses a CA that has expired by now."""
+    old = Wanted(name="old", start=NOW - 9000 * DAY, end=NOW - 8000 * DAY).pem
+    (tmp_path / "ca.crt").write_text(old)
+    argv = ("m.corp", "--runtime", "docker", "--ca", str(tmp_path / "ca.crt"), "--apply")
+    (tmp_path / "root").mkdir()
+    assert trust(*argv, "--root", str(tmp_path / "root")) == 2
+    assert "CN=old expired at 2004-12-29" in capsys.readouterr().err
+    assert not names(tmp_path / "root")
+
+
+def test_nobody_reads_the_output() -> None:
+    """A pipe that is closed ends it as it ends other commands."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = subprocess.run(
+        [sys.executable, "-m", "wharfinger", "trust", *INSECURE],
+        check=False,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writing)
+    assert ran.returncode == 141
+    assert b"error" not in ran.stderr
 
 
 def test_what_is_in_the_way(tmp_path: Path, capsys: Capture) -> None:

@@ -11,6 +11,7 @@ from wharfinger.hosts.files import FileError, update, write
 
 if TYPE_CHECKING:
     from wharfinger.hosts.applying import apply, receipts, undo
+    from wharfinger.hosts.distributions import Distribution
     from wharfinger.hosts.errors import (
         CertificateRefused,
         HostChanged,
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
         TrustRefused,
     )
     from wharfinger.hosts.merges import Document
-    from wharfinger.hosts.planning import Distribution, Runtime, TrustPlan, plan
+    from wharfinger.hosts.planning import plan
     from wharfinger.hosts.receipt import Change, Receipt
     from wharfinger.hosts.steps import Command, Condition, Merge, Write
+    from wharfinger.hosts.trustplan import Runtime, TrustPlan
 
 __all__ = [
     "CertificateRefused",
@@ -53,15 +55,15 @@ _HOMES = {
     "Change": "receipt",
     "Command": "steps",
     "Condition": "steps",
-    "Distribution": "planning",
+    "Distribution": "distributions",
     "Document": "merges",
     "HostChanged": "errors",
     "HostConflict": "errors",
     "Merge": "steps",
     "Receipt": "receipt",
     "ReceiptNotFound": "errors",
-    "Runtime": "planning",
-    "TrustPlan": "planning",
+    "Runtime": "trustplan",
+    "TrustPlan": "trustplan",
     "TrustRefused": "errors",
     "Write": "steps",
     "apply": "applying",

@@ -20,8 +20,8 @@ from wharfinger.hosts.roots import Root
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wharfinger.hosts.planning import TrustPlan
     from wharfinger.hosts.steps import Condition, Step
+    from wharfinger.hosts.trustplan import TrustPlan
 
 __all__ = ["apply", "receipts", "undo"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from wharfinger._extras import MissingExtra
@@ -27,6 +28,7 @@ __all__ = ["examine"]
 
 _LONGEST: Final = 1 << 20  # bytes; a bundle of all public CAs has a quarter of it
 _LONGEST_NAME: Final = 120
+_MOST_NAMES: Final = 10
 _BEGIN: Final = "-----BEGIN "
 _END: Final = "-----END "
 _DASHES: Final = "-----"
@@ -35,24 +37,27 @@ _DER: Final = (b"\x30\x81", b"\x30\x82")  # a SEQUENCE of some length
 
 
 def examine(
-    ca: str | bytes, address: RegistryAddress, now: datetime, *, single: bool = False
+    ca: str | bytes, address: RegistryAddress, now: datetime | None, *, single: bool = False
 ) -> tuple[str, tuple[Diagnostic, ...]]:
     """Check what is given as the CA of a registry.
 
     Args:
         ca: One or more certificates in PEM.
         address: The registry's address.
-        now: The time to check against, with a time zone.
+        now: The time to check against, with a time zone; None where nobody knows it.
         single: Whether a file of several certificates is refused rather than remarked on.
 
     Returns:
         The certificates in PEM, and what is remarkable in them: ``not-a-ca``, ``not-yet-valid``,
-        ``several-certificates``.
+        ``validity`` where *now* is None, ``several-certificates``.
 
     Raises:
         CertificateRefused: When it is nothing to trust the registry by.
         MissingExtra: When ``cryptography`` is not installed.
+        TypeError: When *now* has no time zone.
     """
+    if now is not None and now.utcoffset() is None:
+        raise TypeError("now is a datetime with a time zone, and this one has none")
     found = [_read(der) for der in _certificates(_text(ca))]
     if single and len(found) > 1:
         raise CertificateRefused(
@@ -62,7 +67,9 @@ def examine(
         )
     remarks = [remark for certificate in found for remark in _remarks(certificate, address, now)]
     if len(found) > 1:
-        names = ", ".join(map(_name, found))
+        names = ", ".join(map(_name, found[:_MOST_NAMES]))
+        if len(found) > _MOST_NAMES:
+            names += f" and {len(found) - _MOST_NAMES} more"
         remarks.append(
             Diagnostic(
                 "several-certificates",
@@ -98,8 +105,10 @@ def _certificates(text: str) -> Iterator[bytes]:
     some = False
     for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
         if line.startswith(_BEGIN) and line.endswith(_DASHES):
-            label, lines = line[len(_BEGIN) : -len(_DASHES)], []
+            inside, label, lines = label, line[len(_BEGIN) : -len(_DASHES)], []
             _expect(label, number)
+            if inside:
+                raise _malformed(f"line {number} begins a certificate inside another one")
         elif label and line == f"{_END}{label}{_DASHES}":
             yield _decoded(lines, number)
             label, some = "", True
@@ -157,7 +166,14 @@ def _read(der: bytes) -> x509.Certificate:
         certificate = x509.load_der_x509_certificate(der)
         # What is read on demand may be malformed, too.
         _ = certificate.subject, certificate.issuer, certificate.extensions, certificate.version
-    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension):
+        _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except (
+        ValueError,
+        Warning,  # where the interpreter was told to raise them
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ):
         certificate = None
     if certificate is None:
         raise _malformed("what it calls a certificate is none")
@@ -165,16 +181,24 @@ def _read(der: bytes) -> x509.Certificate:
 
 
 def _remarks(
-    certificate: x509.Certificate, address: RegistryAddress, now: datetime
+    certificate: x509.Certificate, address: RegistryAddress, now: datetime | None
 ) -> Iterator[Diagnostic]:
     name = _name(certificate)
-    if now > certificate.not_valid_after_utc:
+    if now is None:
+        yield Diagnostic(
+            "validity",
+            "R23",
+            f"{name} is valid from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} to "
+            f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC, and no time was given",
+            "give now= to have an expired one refused",
+        )
+    elif now > certificate.not_valid_after_utc:
         raise CertificateRefused(
             "expired",
             f"{name} expired at {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",
             "ask the registry's administrator for the one in use",
         )
-    if now < certificate.not_valid_before_utc:
+    elif now < certificate.not_valid_before_utc:
         yield Diagnostic(
             "not-yet-valid",
             "R23",
@@ -206,11 +230,11 @@ def _signs(certificate: x509.Certificate) -> bool:
     except x509.ExtensionNotFound:
         # Version 1 has no extensions; its roots sign all the same.
         return certificate.version is x509.Version.v1 and certificate.issuer == certificate.subject
-    try:
+    signs: bool = found.value.ca
+    with suppress(x509.ExtensionNotFound):
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage)
-    except x509.ExtensionNotFound:
-        return found.value.ca
-    return found.value.ca and usage.value.key_cert_sign
+        signs = signs and usage.value.key_cert_sign
+    return signs
 
 
 def _names(certificate: x509.Certificate, address: RegistryAddress) -> bool:
@@ -243,4 +267,5 @@ def _name(certificate: x509.Certificate) -> str:
 def _pem(certificate: x509.Certificate) -> str:
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    return certificate.public_bytes(Encoding.PEM).decode()
+    text: str = certificate.public_bytes(Encoding.PEM).decode()
+    return text

@@ -18,8 +18,8 @@ from wharfinger.hosts.steps import Merge, Write
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wharfinger.hosts.planning import TrustPlan
     from wharfinger.hosts.steps import Command, Condition, Step
+    from wharfinger.hosts.trustplan import TrustPlan
 
 __all__ = ["script"]
 

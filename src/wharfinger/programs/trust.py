@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from wharfinger.core.errors import WharfingerError
@@ -19,7 +21,7 @@ from wharfinger.hosts import (
     receipts,
     undo,
 )
-from wharfinger.programs._terminal import complain, show, table
+from wharfinger.programs._terminal import complain, line, show, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,9 +74,9 @@ def main(argv: Sequence[str]) -> int:
             return _apply(made, options.root)
         show(str(made).rstrip("\n"))
     except (FileError, ReceiptNotFound) as error:
-        complain(f"error: {error}")
+        complain(f"error: {line(str(error))}")  # a file's name may be anything
         return _REFUSED
-    except (WharfingerError, OSError, ValueError) as error:
+    except (WharfingerError, ValueError) as error:
         complain(f"error: {error}")
         return _MALFORMED
     return _DONE
@@ -106,7 +108,8 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     what.add_argument("--list", action="store_true", help="list what was applied and not undone")
     options = parser.parse_args(argv)
     if options.list or options.undo is not None:
-        if options.address or options.runtime or options.ca or options.insecure:
+        more = (options.address, options.runtime, options.ca, options.distribution)
+        if options.insecure or more != (None,) * len(more):
             parser.error("--list and --undo take --root and nothing else")
     elif not options.address:
         parser.error("which registry? ADDRESS")
@@ -124,17 +127,22 @@ def _plan(options: argparse.Namespace) -> TrustPlan:
         insecure=options.insecure,
         ca=None if options.ca is None else _read(options.ca),
         distribution=_distribution(options),
+        now=datetime.now(UTC),
     )
 
 
 def _read(file: str) -> bytes:
     """Read the CA; of what is too long, enough to be refused."""
-    if file != "-":
+    if file == "-" and sys.stdin is None:
+        raise ValueError("standard input is closed")
+    try:
+        if file == "-":
+            return sys.stdin.buffer.read(_LONGEST + 1)
         with Path(file).open("rb") as stream:
             return stream.read(_LONGEST + 1)
-    if sys.stdin is None:
-        raise OSError("standard input is closed")
-    return sys.stdin.buffer.read(_LONGEST + 1)
+    except OSError as error:
+        problem = error.strerror or str(error)
+    raise ValueError(f"{file}: {problem}")
 
 
 def _distribution(options: argparse.Namespace) -> Distribution:
@@ -160,7 +168,7 @@ def _apply(made: TrustPlan, root: str) -> int:
         show("it was so already, and nothing is changed")
         return _DONE
     _then(receipt)
-    where = "" if receipt.root == "/" else f" --root {receipt.root}"
+    where = "" if receipt.root == "/" else f" --root {quote(receipt.root)}"
     show(f"to undo it: python -m wharfinger trust --undo {receipt.number}{where}")
     return _DONE
 
