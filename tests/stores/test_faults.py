@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.stores.conftest import fill, papers
-from wharfinger import Credential, Secret, resolve
+from wharfinger import Credential, EnvironmentNotFound, Secret, resolve
 from wharfinger.stores import (
     SealingKeys,
     SQLStore,
@@ -205,6 +205,32 @@ def test_a_file_that_goes_and_comes_back(tmp_path: Path, keys: SealingKeys) -> N
     assert secret_of(store) == "secret of new"
     assert store.add("ci", "quay.io", papers("u")).sequence == 4
     store.close()
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_a_file_that_is_replaced(tmp_path: Path, keys: SealingKeys, *, idle: bool) -> None:
+    """What an open store writes, it writes to the file that is there, and not to the one before."""
+    path = tmp_path / "registries.db"
+    store = SQLStore.open(f"sqlite:///{path}", seal=keys)
+    fill(store)
+    answer = resolve(IMAGE, store.environment("ci"))
+    if idle:
+        store.close()
+    for part in tmp_path.glob("registries.db*"):
+        part.rename(tmp_path / part.name.replace("registries", "away"))
+    for call in (lambda: store.environment("ci"), lambda: store.credential("ci", answer)):
+        with pytest.raises(StoreNotFound, match=f"no file {path}") as caught:
+            call()
+        assert caught.value.__context__ is None
+    new = SQLStore.open(f"sqlite:///{path}", seal=keys)
+    new.create("cd")
+    assert store.environments() == ("cd",)
+    with pytest.raises(EnvironmentNotFound):
+        store.credential("ci", answer)
+    store.add("cd", "quay.io", papers("u"))
+    assert new.environment("cd").additions == 1
+    for opened in (store, new):
+        opened.close()
 
 
 @pytest.mark.parametrize("content", [b"SQLite format 4\0" * 500, b"\xff" * 5000, b"hello" * 200])

@@ -20,7 +20,7 @@ from wharfinger.stores.database import Database
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import sqlalchemy as sa
+    from wharfinger.stores.urls import Target
 
 HOWTO: Final = Path(__file__, "../../../docs/howto/stores.md").resolve().read_text("utf-8")
 ITS_URL: Final = "sqlite:///registries.db"
@@ -64,8 +64,8 @@ def closing_what_it_opens(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     opened: list[Database] = []
     connect = Database.connect
 
-    def noting(url: sa.URL) -> Database:
-        opened.append(connect(url))
+    def noting(target: Target) -> Database:
+        opened.append(connect(target))
         return opened[-1]
 
     monkeypatch.setattr(Database, "connect", noting)

@@ -24,6 +24,8 @@ from wharfinger.stores import (
     UnknownStore,
     open_store,
 )
+from wharfinger.stores.database import Database
+from wharfinger.stores.urls import Target, parse_url
 
 
 def test_by_scheme(url: str, keys: SealingKeys) -> None:
@@ -111,24 +113,77 @@ def test_unknown_schemes(url: str, near: str) -> None:
         f"postgresql://u:{MARK}@h:{MARK}/d",
         f"postgresql:u:{MARK}",
         f"sqlite {MARK}",
+        f"sqlite://{MARK}.db",
+        f"sqlite://u:{MARK}@h/d.db",
+        f"sqlite:///{MARK}\0.db",
+        f"sqlite:///x.db?timeout={MARK}",
+        f"sqlite:///x.db?cached_statements={MARK}",
+        "sqlite:///x.db?mode=ro",
+        "sqlite:///file:?uri=true",
+        "sqlite:///file:x?uri=true&vfs=memdb",
+        f"postgresql://u:a@{MARK}@h/d",
+        f"postgresql://u:a@h/{MARK}@h/d",
+        f"postgresql://u:{MARK}@h/d?port=x",
+        f"postgresql://h/d?connect_timeout={MARK}",
+        f"postgresql://u:{MARK}@127.0.0.1:1/d?no_such_option=1",
     ],
 )
 def test_what_is_no_url_of_a_store(url: str) -> None:
     """What can't be opened is refused without quoting it: it may hold a password."""
+    opening = [SQLStore.open]  # and not this frame
     with pytest.raises(StoreError) as caught:
-        SQLStore.open(url, seal=UNSEALED)
-    del url
-    assert MARK not in str(caught.value)
+        opening.pop()(url, seal=UNSEALED)
+    assert_silent(caught.value)
     assert caught.value.__context__ is None
 
 
-def test_a_password_is_quoted_by_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("url", "repair"),
+    [
+        ("sqlite://x.db", "sqlite:///FILE"),
+        ("sqlite:///x.db?mode=ro", "sqlite:///file:FILE?uri=true"),
+        ("postgresql://u:a@b@h/d", "%40"),
+        ("postgresql://h/d?port=x", "an option behind the '?'"),
+        ("postgresql://127.0.0.1:1/d?no_such_option=1", "an option behind the '?'"),
+    ],
+)
+def test_a_url_is_told_how_to_be_mended(url: str, repair: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        SQLStore.open(url, seal=UNSEALED)
+    assert repair in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "postgresql://u:{}@/d?host={}",
+        "postgresql://u@/d?password={}&host={}",
+        "postgresql://u@/d?sslpassword={}&host={}",
+        "postgresql://u@/d?options=-c%20x={}&host={}",
+    ],
+)
+def test_a_password_is_quoted_by_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
     """A database that is not there is told without the password that was to open it."""
     monkeypatch.setattr("wharfinger.stores.database.RETRY_SECONDS", 0.3)
     password = MARK
     with pytest.raises(StoreError, match="can't be reached") as caught:
-        open_store(f"postgresql://u:{password}@/d?host={tmp_path}", seal=UNSEALED)
+        open_store(form.format(password, tmp_path), seal=UNSEALED)
     assert_silent(caught.value)
+
+
+def test_what_is_shown_of_a_database(sqlite_url: str, keys: SealingKeys) -> None:
+    """A store shows its URL, without a password and without options, which may hold one."""
+    store = SQLStore.open(sqlite_url, seal=keys)
+    assert repr(store) == f"<SQLStore {sqlite_url}>"
+    store.close()
+    target = parse_url(f"postgresql://u:{MARK}@h/d?password={MARK}")
+    assert isinstance(target, Target)
+    database = Database.connect(target)
+    assert str(database) == "postgresql+psycopg://u@h/d"
+    for shown in (target, database._engine, database._engine.url):
+        assert MARK not in repr(shown)
 
 
 def test_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,13 +15,14 @@ import sqlalchemy as sa
 
 import wharfinger
 from tests.stores.secrecy import MARK, assert_silent
-from wharfinger import Credential, Secret, WharfingerError, resolve
+from wharfinger import Credential, Secret, StaleResolution, WharfingerError, resolve
 from wharfinger.stores import (
     UNSEALED,
     KeyNotFound,
     SealingKeys,
     SecretTampered,
     SQLStore,
+    StoreCorrupt,
     StoreError,
     WrongKey,
 )
@@ -189,6 +190,29 @@ def test_no_exception(url: str, keys: SealingKeys, sealed: bool) -> None:  # noq
         if name.startswith("without"):
             assert isinstance(caught.value, StoreError)
     store.close()
+
+
+def test_no_error_about_an_unsealed_row(url: str, keys: SealingKeys) -> None:
+    """The rows that were read for an answer that no longer holds are in no frame in plain text."""
+    store = SQLStore.open(url, seal=UNSEALED)
+    use(store)
+    answer = resolve("quay.io/a", store.environment("ci"))
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    sealed = SQLStore.open(url, seal=keys)
+    with pytest.raises(KeyNotFound) as unsealed:
+        sealed.credential("ci", answer)
+    assert_silent(unsealed.value)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE wharfinger_registries SET kind = 'x'")
+    with pytest.raises(StoreCorrupt) as damaged:
+        store.credential("ci", answer)
+    assert_silent(damaged.value)
+    store.deactivate("ci", answer.registry.id if answer.registry else "")
+    with pytest.raises(StaleResolution) as stale:
+        store.credential("ci", answer)
+    assert_silent(stale.value)
+    for opened in (store, sealed):
+        opened.close()
 
 
 def test_no_error_of_keys(url: str, keys: SealingKeys) -> None:

@@ -39,11 +39,12 @@ from wharfinger.stores import (
     credentials,
     schema,
 )
-from wharfinger.stores.database import Database, parse_url
+from wharfinger.stores.database import Database
 from wharfinger.testing import strategies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.stores.conftest import PostgreSQL
 
@@ -384,10 +385,95 @@ def test_rows_of_nonsense(url: str, store: SQLStore) -> None:
     fill(store)
     for column, value in (("state", "asleep"), ("address", "https://quay.io"), ("kind", "x")):
         execute(url, f"UPDATE wharfinger_registries SET {column} = '{value}'")  # noqa: S608
-        with pytest.raises(StoreCorrupt, match="ci/"):
+        with pytest.raises(StoreCorrupt, match="registry ci/"):
             store.credentials("ci")
         honest = {"state": "active", "address": "quay.io", "kind": "password"}[column]
         execute(url, f"UPDATE wharfinger_registries SET {column} = '{honest}'")  # noqa: S608
+    execute(url, "UPDATE wharfinger_environments SET orchestration = 'swarm', version = 7")
+    with pytest.raises(StoreCorrupt, match="environment ci"):
+        store.environment("ci")
+    execute(url, "UPDATE wharfinger_environments SET additions = 2")
+    with pytest.raises(StoreCorrupt, match="contradict each other"):
+        store.add("ci", "quay.io", papers("u"))
+    for value in ("", "{}", "[" * 100_000, '{"default_registry": 1}'):
+        store.save_settings(Settings())
+        execute(url, f"UPDATE wharfinger_settings SET value = '{value}'")  # noqa: S608
+        with pytest.raises(StoreCorrupt, match="the settings"):
+            store.settings()
+    for column, value in (("at", "yesterday"), ("address", "https://quay.io")):
+        execute(url, f"UPDATE wharfinger_events SET {column} = '{value}'")  # noqa: S608
+        with pytest.raises(StoreCorrupt, match="event 1 "):
+            store.events()
+
+
+@pytest.mark.parametrize(
+    ("column", "error"),
+    [
+        ("address", StoreCorrupt),
+        ("username", StoreCorrupt),
+        ("added_by", StoreCorrupt),
+        ("secret", SecretTampered),
+    ],
+)
+def test_values_of_another_type(
+    sqlite_url: str,
+    opened: Callable[[str], SQLStore],
+    column: str,
+    error: type[StoreError],
+) -> None:
+    """SQLite keeps bytes and numbers in whatever column they are written to."""
+    store = opened(sqlite_url)
+    fill(store)
+    answer = resolve(IMAGE, store.environment("ci"))
+    odd = "'hunter2'" if column == "secret" else "x'ff'"
+    execute(sqlite_url, f"UPDATE wharfinger_registries SET {column} = {odd}")  # noqa: S608
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: store.credential("ci", answer),
+        lambda: store.credentials("ci"),
+    )
+    for call in calls:
+        with pytest.raises(error, match="ci/"):
+            call()
+    execute(sqlite_url, "UPDATE wharfinger_environments SET additions = 'x', version = 7")
+    with pytest.raises(StoreCorrupt):
+        store.environment("ci")
+    with pytest.raises(StoreCorrupt):
+        store.credential("ci", answer)
+
+
+@pytest.mark.parametrize("name", [None, 1, b"ci", ["ci"], {}])
+def test_names_of_another_type(store: SQLStore, name: Any) -> None:  # noqa: ANN401
+    """What is no str is no environment's name, as in a store in memory."""
+    fill(store)
+    answer = resolve(IMAGE, store.environment("ci"))
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: store.environment(name),
+        lambda: store.destroy(name),
+        lambda: store.remove(name, "ci/1"),
+        lambda: store.activate(name, "ci/1"),
+        lambda: store.credential(name, answer),
+        lambda: store.credentials(name),
+    )
+    for call in calls:
+        with pytest.raises(TypeError, match="an environment's name is a str, not"):
+            call()
+
+
+def test_a_copy_is_brought_back(tmp_path: Path, opened: Callable[[str], SQLStore]) -> None:
+    """An older copy brought back is not taken for what it would have become without it."""
+    url = f"sqlite:///{tmp_path / 'registries.db'}"
+    store, other = opened(url), opened(url)
+    store.add("ci", "quay.io", papers("one"))
+    for path in ("copy.db", "again.db"):
+        execute(url, f"VACUUM INTO '{tmp_path / path}'")
+    store.add("ci", "quay.io", papers("two"))
+    assert [r.username for r in store.environment("ci").registries] == ["one", "two"]
+    other.close()
+    for beside in tmp_path.glob("registries.db-*"):
+        beside.unlink()
+    (tmp_path / "copy.db").rename(tmp_path / "registries.db")
+    other.add("ci", "quay.io", papers("three"))
+    assert [r.username for r in store.environment("ci").registries] == ["one", "three"]
 
 
 def test_what_seals_is_asked_for(sqlite_url: str) -> None:
@@ -491,10 +577,3 @@ def test_texts_that_can_not_be_kept(store: SQLStore, text: str) -> None:
         else:
             assert store.environment("ci") is not before
             before = store.environment("ci")
-
-
-def test_the_repr_hides_passwords(sqlite_url: str, keys: SealingKeys) -> None:
-    assert repr(SQLStore.open(sqlite_url, seal=keys)) == f"<SQLStore {sqlite_url}>"
-    url, problem = parse_url("postgresql://u:hunter2@h/d?password=hunter3")
-    assert problem is None
-    assert str(Database.connect(url)) == "postgresql+psycopg://u:***@h/d"

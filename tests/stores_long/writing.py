@@ -25,10 +25,9 @@ ADDRESSES: Final = ("quay.io", "ghcr.io", "docker.io", "registry.corp:5000")
 
 @attrs.frozen
 class Model:
-    """What a store has to hold: the environments, their versions, the secrets and the events."""
+    """What a store has to hold: the environments, the secrets and the events."""
 
     environments: dict[str, Environment] = attrs.field(factory=dict)
-    versions: dict[str, int] = attrs.field(factory=dict)
     secrets: dict[str, str] = attrs.field(factory=dict)
     events: tuple[Logged, ...] = ()
 
@@ -48,7 +47,6 @@ class Model:
         return attrs.evolve(
             self,
             environments=self.environments | {name: Environment(name, orchestration)},
-            versions=self.versions | {name: 0},
             events=(*self.events, ("created", name, None, None)),
         )
 
@@ -56,7 +54,6 @@ class Model:
         mine = {registry.id for registry in self.environments[name].registries}
         return Model(
             {other: env for other, env in self.environments.items() if other != name},
-            {other: version for other, version in self.versions.items() if other != name},
             {other: secret for other, secret in self.secrets.items() if other not in mine},
             (*self.events, ("destroyed", name, None, None)),
         )
@@ -88,7 +85,6 @@ class Model:
         name = after.name
         return Model(
             self.environments | {name: after},
-            self.versions | {name: self.versions[name] + 1},
             self.secrets | {registry_id: secret},
             (*self.events, (event, name, registry_id, address)),
         )

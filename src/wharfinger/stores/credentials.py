@@ -125,7 +125,7 @@ def opened(seal: Seal, registry: Registry, row: sa.Row[*tuple[Any, ...]] | Found
     except ValueError:
         kind = None
     if kind is None:
-        raise records.damaged(registry.id)
+        raise records.damaged(f"registry {registry.id}")
     secret = seal.unseal(row.secret, bound_to(registry, kind))
     return Credential(registry.username, secret, row.email, kind)
 
@@ -162,7 +162,7 @@ def rows_of(
             sa.select(_R.sequence, _R.email, _R.kind, _R.secret).where(
                 _R.environment_id == row, _R.sequence.in_(some)
             )
-        )
+        ).all()
 
 
 def reseal(connection: sa.Connection, seal: Seal, batch: int) -> int:

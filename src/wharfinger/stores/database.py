@@ -7,6 +7,7 @@ dropped.
 
 from __future__ import annotations
 
+import os
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -22,10 +23,12 @@ from wharfinger.stores.errors import StoreError, StoreNotFound
 from wharfinger.stores.failures import Again, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
+
+    from wharfinger.stores.urls import Target
 
 __all__ = [
     "BUSY_SECONDS",
@@ -33,7 +36,6 @@ __all__ = [
     "HOW_TO_MAKE",
     "RETRY_SECONDS",
     "Database",
-    "parse_url",
 ]
 
 _T = TypeVar("_T")
@@ -72,14 +74,16 @@ class Database:
     _reading: sa.Engine
     _snapshot: sa.Engine
     _writing: sa.Engine
+    _path: str | None = None
+    _file: tuple[int, int] | None = None
     _texts: dict[sa.Select[*tuple[Any, ...]], sa.Compiled] = attrs.Factory(dict)
 
     @classmethod
-    def connect(cls, url: sa.URL) -> Database:
+    def connect(cls, target: Target) -> Database:
         """Prepare connections to a database; the first use opens one.
 
         Args:
-            url: What :func:`parse_url` returned.
+            target: Which database.
 
         Returns:
             The database.
@@ -87,17 +91,21 @@ class Database:
         Raises:
             MissingExtra: When the database's driver is not installed.
         """
-        if url.get_backend_name() == "sqlite":
-            engine = sa.create_engine(url, hide_parameters=True)
+        if target.url.get_backend_name() == "sqlite":
+            engine = sa.create_engine(target.url, hide_parameters=True)
             event.listen(engine, "connect", _prepare_sqlite)
             snapshot = engine.execution_options(**{_BEGIN: "BEGIN"})
             writing = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
             for beginning in (snapshot, writing):  # and not the plain one: an event has its price
                 event.listen(beginning, "begin", _begin_sqlite)
-            return cls(engine, engine, snapshot, writing)
-        patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+            path = _path(*engine.dialect.create_connect_args(target.url))
+            return cls(engine, engine, snapshot, writing, path)
         try:
-            engine = sa.create_engine(url, hide_parameters=True, connect_args=patience)
+            engine = sa.create_engine(
+                target.url,
+                hide_parameters=True,
+                connect_args={"connect_timeout": CONNECT_SECONDS} | target.options,
+            )
         except ImportError as error:
             missing = missing_extra("PostgreSQL", error)
             if missing is None:
@@ -113,12 +121,17 @@ class Database:
         raise missing
 
     def __str__(self) -> str:
-        # Options may hold a password too.
-        return self._engine.url.set(query={}).render_as_string(hide_password=True)
+        return self._engine.url.set(query={}).render_as_string()
 
     def close(self) -> None:
         """Close every connection that is not in use."""
         self._engine.dispose()
+
+    def _follow_file(self) -> None:
+        """Drop connections to a file that was moved or replaced: nobody reads what they write."""
+        if self._path is not None and (found := _file_at(self._path)) != self._file:
+            self._engine.dispose()
+            self._file = found
 
     def look(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do one statement on the database as it is: no file is made, and no setting changed.
@@ -156,6 +169,7 @@ class Database:
         Raises:
             StoreError: When it can't be done.
         """
+        self._follow_file()
         return _persistently(self._reading, work)
 
     def select(
@@ -175,6 +189,7 @@ class Database:
         Raises:
             StoreError: When it can't be done.
         """
+        self._follow_file()
         compiled = self._texts.get(query)
         if compiled is None:
             compiled = self._texts[query] = query.compile(dialect=self._engine.dialect)
@@ -202,6 +217,7 @@ class Database:
         Raises:
             StoreError: When it can't be done.
         """
+        self._follow_file()
         return _persistently(self._snapshot, work)
 
     def write(self, work: Callable[[sa.Connection], _T]) -> _T:
@@ -216,32 +232,8 @@ class Database:
         Raises:
             StoreError: When it can't be done.
         """
+        self._follow_file()
         return _persistently(self._writing, work, changes=True)
-
-
-def parse_url(url: str) -> tuple[sa.URL, str | None]:
-    """Read a database URL.
-
-    Args:
-        url: A SQLAlchemy URL of a SQLite file or of PostgreSQL.
-
-    Returns:
-        The URL, and what is wrong with it in words that do not quote it: it may hold a password.
-    """
-    wanted = "write sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
-    try:
-        parsed = sa.make_url(url)
-    except (exc.ArgumentError, ValueError):
-        return sa.URL.create("none"), f"this is no database URL; {wanted}"
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    backend = parsed.get_backend_name()
-    if parsed.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
-        return parsed, f"a store is in SQLite or PostgreSQL, by drivers of its own; {wanted}"
-    passing = parsed.query.get("mode") == "memory" or ":memory:" in (parsed.database or ":memory:")
-    if backend == "sqlite" and passing:
-        return parsed, "SQLite in memory is no store that lasts; MemoryStore() is one that doesn't"
-    return parsed, None
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
@@ -265,6 +257,20 @@ def _prepare_postgresql(connection: DBAPIConnection, _record: ConnectionPoolEntr
     connection.commit()
 
 
+def _file_at(path: str) -> tuple[int, int] | None:
+    """Which file is at a path now; None where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 -- every read does it, and a Path costs as much again
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _path(arguments: Sequence[Any], options: Mapping[str, Any]) -> str:
+    """The file that a connection is made to."""
+    return unquote(urlsplit(arguments[0]).path) if options.get("uri") else arguments[0]
+
+
 def _find_file(
     _dialect: sa.Dialect,
     _record: ConnectionPoolEntry | None,
@@ -272,7 +278,7 @@ def _find_file(
     options: dict[str, Any],
 ) -> None:
     """Refuse to connect to a file that is not there: SQLite would make it."""
-    path = unquote(urlsplit(arguments[0]).path) if options.get("uri") else arguments[0]
+    path = _path(arguments, options)
     try:
         Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):

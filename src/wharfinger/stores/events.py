@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from wharfinger.core.address import RegistryAddress
 from wharfinger.core.registry import Registry
 from wharfinger.stores import schema
+from wharfinger.stores.records import damaged
 
 __all__ = ["Event", "append", "read"]
 
@@ -94,12 +95,19 @@ def read(connection: sa.Connection, environment: str | None, after: int, limit: 
 
     Returns:
         The events.
+
+    Raises:
+        StoreCorrupt: When no store has written one of the rows.
     """
     query = sa.select(schema.events).where(_V.sequence > after).order_by(_V.sequence).limit(limit)
     if environment is not None:
         query = query.where(_V.environment == environment)
-    return [
-        Event(
+    return [_event(row) for row in connection.execute(query).all()]
+
+
+def _event(row: sa.Row[*tuple[Any, ...]]) -> Event:
+    try:
+        return Event(
             sequence=row.sequence,
             at=datetime.fromisoformat(row.at),
             actor=row.actor,
@@ -108,5 +116,6 @@ def read(connection: sa.Connection, environment: str | None, after: int, limit: 
             registry=None if row.registry is None else f"{row.environment}/{row.registry}",
             address=None if row.address is None else RegistryAddress.parse(row.address),
         )
-        for row in connection.execute(query)
-    ]
+    except (TypeError, ValueError):
+        problem = damaged(f"event {row.sequence}")
+    raise problem

@@ -56,10 +56,16 @@ def told(error: Exception, *, committing: bool) -> StoreError | Again:
     return StoreError(_UNKEEPABLE)
 
 
-_UNKEEPABLE: Final = "a text or a number is none that the database can keep; nothing was changed"
+_UNKEEPABLE: Final = (
+    "a text with a NUL or half a character in it, or a number of too many digits, is none that "
+    "the database can keep; nothing was changed"
+)
 _LOCKED: Final = "the database stayed locked"
 _FULL: Final = "there is no room left on the database's disk; nothing was changed"
 _READONLY: Final = "the database may not be written to; nothing was changed"
+_CONTRADICTION: Final = (
+    "rows of the database contradict each other; nothing was changed; bring back a copy"
+)
 _DAMAGED: Final = "the file is no database, or a damaged one; bring back a copy"
 
 # The first two words of SQLite's name for an error -> what it means.
@@ -69,6 +75,7 @@ _SQLITE: Final[dict[str, tuple[type[StoreError], str]]] = {
         StoreNotWritable,
         "the file can't be opened or made; look at its folder and its rights",
     ),
+    "SQLITE_CONSTRAINT": (StoreCorrupt, _CONTRADICTION),
     "SQLITE_CORRUPT": (StoreCorrupt, _DAMAGED),
     "SQLITE_FULL": (StoreFull, _FULL),
     "SQLITE_IOERR": (StoreUnavailable, "the disk failed to read or write the database"),
@@ -95,6 +102,7 @@ def _told_by_sqlite(name: str) -> StoreError | Again:
 # SQLSTATE, or its class -> what it means.
 _POSTGRESQL: Final[dict[str, tuple[type[StoreError], str]]] = {
     "22": (StoreError, _UNKEEPABLE),
+    "23": (StoreCorrupt, _CONTRADICTION),
     "25006": (StoreNotWritable, _READONLY),
     "40001": (StoreUnavailable, _LOCKED),
     "40P01": (StoreUnavailable, _LOCKED),
@@ -114,17 +122,25 @@ def _told_by_postgresql(error: exc.DBAPIError, *, committing: bool) -> StoreErro
         told = meaning[0](meaning[1])
         return Again(told) if meaning[1] is _LOCKED else told
     if error.connection_invalidated or isinstance(error, exc.OperationalError):
-        if committing:
-            return StoreUnavailable(
-                "the connection was lost while a change was being committed; look whether it was",
-                uncertain=True,
-            )
-        # The server says in words alone why it lets nobody in.
-        if not state and any(refusal in str(error.orig) for refusal in _REFUSALS):
-            return StoreUnavailable(
-                "the database refused the connection; look at its name, the user and the password"
-            )
-        return Again(StoreUnavailable("the database can't be reached"))
+        return _told_without_connection(error, state, committing=committing)
     if isinstance(error, exc.DataError):
         return StoreError(_UNKEEPABLE)
+    if error.statement is None and isinstance(error, exc.ProgrammingError):
+        return StoreError("the driver refuses an option behind the '?' of the database URL")
     return StoreError(f"the database refused a statement ({type(error).__name__} {state})")
+
+
+def _told_without_connection(
+    error: exc.DBAPIError, state: str, *, committing: bool
+) -> StoreError | Again:
+    if committing:
+        return StoreUnavailable(
+            "the connection was lost while a change was being committed; look whether it was",
+            uncertain=True,
+        )
+    # The server says in words alone why it lets nobody in.
+    if not state and any(refusal in str(error.orig) for refusal in _REFUSALS):
+        return StoreUnavailable(
+            "the database refused the connection; look at its name, the user and the password"
+        )
+    return Again(StoreUnavailable("the database can't be reached"))

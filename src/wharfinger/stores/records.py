@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from secrets import randbits
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -16,6 +18,7 @@ from wharfinger.stores.errors import StoreCorrupt
 __all__ = [
     "Found",
     "Loaded",
+    "additions_of",
     "count_addition",
     "create",
     "damaged",
@@ -58,7 +61,7 @@ class Loaded:
 
     Args:
         row: The number of its row, never given to another.
-        version: The count of its changes.
+        version: The number that its last change drew.
         environment: The environment.
     """
 
@@ -71,7 +74,7 @@ class Loaded:
 
         Args:
             row: The number of a row.
-            version: A count of changes.
+            version: The number that a change drew.
 
         Returns:
             Whether the environment is still as it was read.
@@ -90,7 +93,12 @@ def create(connection: sa.Connection, name: str, orchestration: Orchestration) -
     Returns:
         Whether it was inserted.
     """
-    values = {"name": name, "orchestration": orchestration.value, "additions": 0, "version": 0}
+    values = {
+        "name": name,
+        "orchestration": orchestration.value,
+        "additions": 0,
+        "version": _drawn(),
+    }
     statement = schema.insert(connection, schema.environments).values(values)
     inserted = connection.execute(statement.on_conflict_do_nothing().returning(_E.id))
     return inserted.one_or_none() is not None
@@ -109,14 +117,14 @@ def count_addition(connection: sa.Connection, name: str) -> tuple[int, int] | No
     row = connection.execute(
         sa.update(schema.environments)
         .where(_E.name == known_name(name))
-        .values(additions=_E.additions + 1, version=_E.version + 1)
+        .values(additions=_E.additions + 1, version=_drawn())
         .returning(_E.id, _E.additions)
     ).one_or_none()
     return None if row is None else (row.id, row.additions)
 
 
 def touch(connection: sa.Connection, name: str) -> int:
-    """Count a change of an environment; its row stays locked until the commit.
+    """Mark an environment as changed; its row stays locked until the commit.
 
     Args:
         connection: A connection that writes.
@@ -131,7 +139,7 @@ def touch(connection: sa.Connection, name: str) -> int:
     row = connection.execute(
         sa.update(schema.environments)
         .where(_E.name == known_name(name))
-        .values(version=_E.version + 1)
+        .values(version=_drawn())
         .returning(_E.id)
     ).scalar_one_or_none()
     if row is None:
@@ -187,6 +195,11 @@ def find(connection: sa.Connection, row: int, name: str, registry_id: str) -> Re
     return registry_of(name, found)
 
 
+def _drawn() -> int:
+    """A version no change drew before: where a copy is brought back, counts would meet again."""
+    return randbits(63)
+
+
 def version(connection: sa.Connection, name: str) -> tuple[int, int] | None:
     """Read what tells whether an environment is still as it was read.
 
@@ -224,12 +237,37 @@ def load(connection: sa.Connection, name: str) -> Loaded:
     ).one_or_none()
     if head is None:
         raise environment_not_found(connection, name)
-    rows = connection.execute(
-        sa.select(*_REGISTRY).where(_R.environment_id == head.id).order_by(_R.sequence)
-    )
-    registries = tuple(registry_of(name, row) for row in rows)
-    orchestration = Orchestration(head.orchestration)
-    return Loaded(head.id, head.version, snapshot(name, orchestration, registries, head.additions))
+    query = sa.select(*_REGISTRY).where(_R.environment_id == head.id).order_by(_R.sequence)
+    # A cursor left half read would keep its connection, whoever has it next, in the past.
+    with closing(connection.execute(query)) as rows:
+        registries = tuple(registry_of(name, row) for row in rows)
+    additions = additions_of(name, head.additions)
+    try:
+        orchestration = Orchestration(head.orchestration)
+    except ValueError:
+        problem = damaged(f"environment {name}")
+    else:
+        environment = snapshot(name, orchestration, registries, additions)
+        return Loaded(head.id, head.version, environment)
+    raise problem
+
+
+def additions_of(name: str, stored: object) -> int:
+    """Read an environment's count of additions.
+
+    Args:
+        name: The environment's name.
+        stored: What its row has.
+
+    Returns:
+        The count.
+
+    Raises:
+        StoreCorrupt: When it is none.
+    """
+    if not isinstance(stored, int) or stored < 0:
+        raise damaged(f"environment {name}")
+    return stored
 
 
 def registry_of(name: str, row: sa.Row[*tuple[Any, ...]] | Found) -> Registry:
@@ -254,21 +292,21 @@ def registry_of(name: str, row: sa.Row[*tuple[Any, ...]] | Found) -> Registry:
             state=row.state,
             added_by=row.added_by,
         )
-    except ValueError:
-        problem = damaged(f"{name}/{row.sequence}")
+    except (TypeError, ValueError):
+        problem = damaged(f"registry {name}/{row.sequence}")
     raise problem
 
 
-def damaged(registry_id: str) -> StoreCorrupt:
+def damaged(what: str) -> StoreCorrupt:
     """Make the error for a row that no store has written.
 
     Args:
-        registry_id: Whose row it is.
+        what: What it is the row of.
 
     Returns:
         The error.
     """
-    return StoreCorrupt(f"the row of registry {registry_id} is damaged; bring back a copy")
+    return StoreCorrupt(f"the row of {what} is damaged; bring back a copy")
 
 
 def is_row(row: int, registry: Registry) -> tuple[sa.ColumnElement[bool], ...]:
@@ -292,7 +330,13 @@ def known_name(name: str) -> str:
 
     Returns:
         The name, or an empty one, which no environment has.
+
+    Raises:
+        TypeError: When it is no str.
     """
+    if not isinstance(name, str):
+        msg = f"an environment's name is a str, not {type(name).__name__}"
+        raise TypeError(msg)
     return name if name.isprintable() else ""
 
 

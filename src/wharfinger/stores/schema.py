@@ -6,13 +6,16 @@ share a database, and its migrations, with a host application.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wharfinger._extras import missing_extra
 from wharfinger.stores.errors import SchemaTooNew
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "VERSION_TABLE",
@@ -23,6 +26,7 @@ __all__ = [
     "migrate",
     "registries",
     "settings",
+    "unseen",
 ]
 
 VERSION_TABLE: Final = "wharfinger_version"
@@ -32,12 +36,24 @@ _LOCK: Final = 0x77686172  # "whar": one migration at a time in a PostgreSQL dat
 
 
 class _Unseen(bytes):
-    """A stored secret as SQLAlchemy hands it out: its log of rows shows the repr."""
+    """A stored secret as it is read: rows are shown by logs, and by whoever shows a traceback."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "<stored secret>"
+
+
+def unseen(value: object) -> bytes:
+    """Hide a stored secret from whoever shows it.
+
+    Args:
+        value: What the driver returned.
+
+    Returns:
+        The same bytes; none, which are no secret, where it is something else.
+    """
+    return _Unseen(value) if isinstance(value, bytes) else _Unseen()
 
 
 class _Stored(sa.TypeDecorator[bytes]):
@@ -46,17 +62,13 @@ class _Stored(sa.TypeDecorator[bytes]):
     impl = sa.LargeBinary
     cache_ok = True
 
-    def process_result_value(self, value: bytes | None, dialect: sa.Dialect) -> bytes | None:  # noqa: ARG002  # SQLAlchemy's
-        """Hide the value from whoever shows it.
-
-        Args:
-            value: What the driver returned.
-            dialect: Of which database.
+    def result_processor(self, *_database: object) -> Callable[[object], bytes]:
+        """Say what is made of what the driver returns.
 
         Returns:
-            The same bytes.
+            What hides it.
         """
-        return None if value is None else _Unseen(value)
+        return unseen
 
 
 metadata: Final[sa.MetaData] = sa.MetaData()

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from wharfinger.core.settings import HostImages, Settings
 from wharfinger.stores import schema
+from wharfinger.stores.records import damaged
 
 __all__ = ["load", "save"]
 
@@ -24,17 +25,24 @@ def load(connection: sa.Connection) -> Settings:
 
     Returns:
         The settings; those out of the box where none were saved.
+
+    Raises:
+        StoreCorrupt: When no store has written the row.
     """
     text = connection.scalar(sa.select(_S.value).where(_S.name == _NAME))
     if text is None:
         return Settings()
-    fields = json.loads(text)
-    return Settings(
-        default_registry=fields["default_registry"],
-        whitelist=fields["whitelist"],
-        official_namespace=fields["official_namespace"],
-        host_images=HostImages(fields["host_images"]),
-    )
+    try:
+        fields = json.loads(text)
+        return Settings(
+            default_registry=fields["default_registry"],
+            whitelist=fields["whitelist"],
+            official_namespace=fields["official_namespace"],
+            host_images=HostImages(fields["host_images"]),
+        )
+    except (KeyError, TypeError, ValueError, RecursionError):
+        problem = damaged("the settings")
+    raise problem
 
 
 def save(connection: sa.Connection, settings: Settings) -> None:

@@ -18,11 +18,12 @@ from wharfinger.core.resolver import Resolution
 from wharfinger.core.settings import Settings
 from wharfinger.core.store import deliverable, entitled
 from wharfinger.stores import credentials, events, records, schema, settings_row
-from wharfinger.stores.database import HOW_TO_MAKE, Database, parse_url
+from wharfinger.stores.database import HOW_TO_MAKE, Database
 from wharfinger.stores.errors import StoreError, StoreNotFound
 from wharfinger.stores.events import Event
 from wharfinger.stores.records import Found, Loaded
 from wharfinger.stores.unsealed import Seal
+from wharfinger.stores.urls import parse_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,11 +72,11 @@ class SQLStore:
         if not isinstance(seal, Seal):
             msg = f"seal is SealingKeys or UNSEALED, not {type(seal).__name__}"
             raise TypeError(msg)
-        parsed, problem = parse_url(url)
+        target = parse_url(url)
         del url  # it may hold a password, which must not stay in this frame
-        if problem is not None:
-            raise StoreError(problem)
-        database = Database.connect(parsed)
+        if isinstance(target, str):
+            raise StoreError(target)
+        database = Database.connect(target)
         try:
             if not create:
                 _find_store(database)
@@ -135,7 +136,7 @@ class SQLStore:
 
         Of an environment that has not changed, its version alone is read.
         """
-        known = self._known.get(name)
+        known = self._known.get(records.known_name(name))
         if known is not None:
             now = self._database.read(lambda c: records.version(c, name))
             if now is not None and known.is_at(*now):
@@ -239,7 +240,10 @@ class SQLStore:
             "address": str(answer.address),
             "claimed": records.known_sequence(environment, claimed),
         }
-        rows = [Found(*row) for row in self._database.select(credentials.ASKED_FOR, values)]
+        rows = [
+            Found._make((*row[:-1], schema.unseen(row[-1])))
+            for row in self._database.select(credentials.ASKED_FOR, values)
+        ]
         if not rows:
             raise self._database.read(lambda c: records.environment_not_found(c, environment))
         found = {
@@ -251,7 +255,7 @@ class SQLStore:
             environment,
             Orchestration.CATTLE,
             tuple(registry for registry, _ in found.values()),
-            rows[0].additions,
+            records.additions_of(environment, rows[0].additions),
         )
         registry = entitled(partial, answer)
         if registry is None:
