@@ -328,6 +328,7 @@ def test_a_refused_secret_must_be_entered_again() -> None:
     assert read.diagnostics[0].place == "registryCredentials[0].secretValue"
 
 
+WHITELIST: Final = {"name": "registry.whitelist", "value": "quay.io"}
 REFUSED: Final = [
     ("{", "line 1, column 2: it is not valid JSON"),
     ("", "registries: they are missing"),
@@ -355,6 +356,24 @@ REFUSED: Final = [
     (export([], [], {"registry.whitelist": 7}), 'settings["registry.whitelist"]: a string is'),
     (export([], [], [{"name": "registry.default", "value": {}}]), "settings[0]: a string is"),
     (
+        export([], [], {"type": "collection", "resourceType": "setting", "data": None}),
+        "settings.data: an array is wanted, and this is null",
+    ),
+    (
+        export([], [], [WHITELIST, WHITELIST | {"value": ""}]),
+        "settings[1]: registry.whitelist has another value at settings[0]",
+    ),
+    (
+        export([], [], {"registry.whitelist": "quay.io", "other": ""}).replace(
+            "other", "registry.whitelist"
+        ),
+        "settings: two of its members have one name",
+    ),
+    (
+        '{"registries": [{}], "registryCredentials": [], "registries": []}',
+        "two of its members have one name",
+    ),
+    (
         export([], [], {"registry.whitelist": "https://quay.io, acme/team"}),
         'settings["registry.whitelist"]: no entry of the whitelist can be read',
     ),
@@ -371,6 +390,24 @@ def test_refused(text: str, problem: str) -> None:
     with pytest.raises(DocumentError) as caught:
         parse(text)
     assert str(caught.value).startswith(problem)
+
+
+@pytest.mark.parametrize("name", [None, 5, [], {}, ""])
+def test_a_setting_is_known_by_its_id(name: object) -> None:
+    """R14: a name that is none hides no whitelist."""
+    read = parse(
+        export([], [], [{"id": "registry.whitelist", "name": name, "value": "quay.io"}] * 2)
+    )
+    assert read.settings.whitelist.entries == ("quay.io",)
+    assert not read.diagnostics
+
+
+def test_an_entry_with_two_members_of_one_name_is_left_out() -> None:
+    """R20: it is told, and hides no other."""
+    text = export([registry(1, "quay.io"), registry(2, "ghcr.io")], [credential(1, 1)])
+    read = parse(text.replace('"ghcr.io"', '"ghcr.io", "serverAddress": "evil.example"'))
+    assert [entry.credential_id for entry in read.entries] == ["1c1"]
+    assert [(r.code, r.place) for r in read.diagnostics] == [("entry-malformed", "registries[1]")]
 
 
 def test_a_page_of_several_is_remarked_on() -> None:
@@ -520,14 +557,19 @@ def test_a_credential_that_cannot_be_read_is_lost() -> None:
         ("", "quay.io", {}),
         ("", "index.docker.io", {"docker.io": "now-allowed"}),
         ("", "docker.io", {"": "now-allowed", "index.docker.io": "now-allowed"}),
-        ("", "Quay.io", {"quay.io": None, "Quay.io": None}),
+        ("", "Quay.io", {"quay.io": "now-allowed", "Quay.io": None}),
+        ("", "quay.io:443", {"quay.io": "now-allowed"}),
+        ("", "Quay.io/acme", {"quay.io/acme": "now-allowed", "Quay.io/acme": "now-allowed"}),
         ("", "quay.io/acme", {"quay.io/acme": "now-allowed"}),
         ("", "*.corp", {"*.corp": "now-allowed"}),
         ("reg.corp:5000", "index.docker.io", {"docker.io": "now-allowed"}),
         ("reg.corp:5000", "reg.corp:5000", {}),
         ("reg.corp/team", "reg.corp", {"": "now-allowed"}),
         ("reg.corp/team", "reg.corp/team", {"reg.corp/team": "now-allowed"}),
-        ("reg.corp/", "reg.corp/,quay.io", {"": "now-denied"}),
+        ("reg.corp/", "reg.corp/,quay.io", {"reg.corp": "now-allowed"}),
+        ("https://reg.corp", "https://reg.corp", {"reg.corp": "now-allowed"}),
+        ("mirror", "mirror, quay.io", {"docker.io/mirror": "now-allowed"}),
+        ("mirror", "other, quay.io", {}),
     ],
 )
 def test_the_whitelist_was_compared_as_text(
@@ -537,6 +579,16 @@ def test_the_whitelist_was_compared_as_text(
     read = parse(export([], [], {"registry.default": default, "registry.whitelist": whitelist}))
     wanted = {images: code for images, code in expected.items() if code}
     assert {change.images: change.code for change in read.changes} == wanted
+
+
+def test_the_registry_without_a_credential_was_taken() -> None:
+    """R6: of two registries the server took the first, whatever credentials the other had."""
+    read = parse(export([registry(1, "quay.io"), registry(2, "Quay.io")], [credential(1, 2)]))
+    assert differences(read)["quay.io"] == ("credential-added", None, "1c1")
+    assert read.changes[0].why == (
+        "the server took the first active registry at 'Quay.io', which had no credential"
+    )
+    assert not read.diagnostics  # the address has a credential, so nothing is pulled without one
 
 
 def test_a_change_is_told() -> None:
@@ -747,6 +799,16 @@ def test_explain() -> None:
             "that is not "
             "meant"
         ),
+    ]
+
+
+def test_explain_says_that_nothing_is() -> None:
+    """No title stands without a line."""
+    assert parse(export([], [])).explain().splitlines()[-4:] == [
+        "what becomes different",
+        "  nothing",
+        "what was remarked on",
+        "  nothing",
     ]
 
 

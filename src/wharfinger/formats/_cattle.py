@@ -77,6 +77,7 @@ class _Was:
     """The Rancher server."""
 
     credentials: Mapping[str, WireCredential]  # by address in lower case
+    bare: frozenset[str]  # where the registry that was taken had no active credential
     inactive: frozenset[str]
     whitelist: frozenset[str]
 
@@ -148,7 +149,12 @@ def _server(answers: Answers, before: SettingsBefore) -> _Was:
         else:
             inactive.add(registry.literal.lower())
     sent = {text: oldest[found.id] for text, found in chosen.items() if found.id in oldest}
-    return _Was(sent, frozenset(inactive - chosen.keys()), frozenset(before.whitelist))
+    return _Was(
+        sent,
+        frozenset(chosen.keys() - sent.keys()),
+        frozenset(inactive - chosen.keys()),
+        frozenset(before.whitelist),
+    )
 
 
 def _number(row: WireCredential | WireRegistry) -> int:
@@ -165,6 +171,10 @@ def _server_of(image: str) -> str:
 def _spellings(answers: Answers, before: SettingsBefore) -> set[str]:
     """How references may start that somebody had in mind: in a registry, or in the whitelist."""
     found = {"docker.io", _HUB, *before.read}
+    for entry in before.read:
+        if location := read_location(entry):
+            address, path = location
+            found.add(f"{address}/{path}" if path else str(address))
     for registry in answers.registries.values():
         found |= {str(registry.address)} | ({registry.literal} if registry.literal else set())
     return {text for text in found if text.startswith(_WILDCARD) or read_location(text)}
@@ -233,6 +243,8 @@ def _replaced(was: _Was, server: str, before: str | None, after: str | None) -> 
 def _unsent(was: _Was, server: str) -> str:
     if server.lower() in was.credentials:
         return "the server's oldest active one has no username or no password"
+    if server.lower() in was.bare:
+        return f"the server took the first active registry at {server!a}, which had no credential"
     if server.lower() in was.inactive:
         return "the server left an inactive registry's credentials alone"
     return f"the server compared addresses as text, and no active one was {server!a}"

@@ -38,6 +38,7 @@ _RESOURCES: Final = {
 _SPACE: Final = re.compile(r"[ \t\r\n]*+")
 # 1sp5, 1c7: a version, a type and a number, which is the row's.
 _ID: Final = re.compile(r"(?:[0-9]{1,4}[a-z]{1,8})?([0-9]{1,18})", re.ASCII)
+_TWICE: Final = "two of its members have one name, and one would hide the other; leave one out"
 _NO_EMAIL: Final = "not-really@required.anymore"  # what Rancher's own UI wrote where none was given
 
 # cattle's DefaultProcessesParser; a state in passing is read as the one it leads to.
@@ -116,6 +117,7 @@ class Answers:
         """Read one document of a stream: an answer of the API, or answers by name."""
         if not isinstance(document, dict):
             raise DocumentError(place(*path), f"an object is wanted, and this is {kind(document)}")
+        _check_members(document, *path)
         word = _word(document, "type")
         if word == "collection":
             slot = _RESOURCES.get(_word(document, "resourceType"))
@@ -144,32 +146,40 @@ class Answers:
 
     def _collection(self, slot: str | None, value: object, *path: str | int) -> None:
         if isinstance(value, dict):
+            _check_members(value, *path)
             _check_answer(value, *path)
             if slot is None:
                 self._remark("not-read", "it is no collection of registries", "leave it out", *path)
                 return
             self._look_for_more(value, *path)
-            if isinstance(value.get("data"), list | dict):
-                path, value = (*path, "data"), value["data"]
+            data = value.get("data")
+            if isinstance(data, list | dict):
+                path, value = (*path, "data"), data
+                _check_members(value, *path)
+            elif _word(value, "type") == "collection":
+                raise DocumentError(place(*path, "data"), _wanted("an array", data))
             elif _RESOURCES.get(_word(value, "type")) == slot:
                 value = [value]
         self._seen.add(str(slot))
         if slot == _SETTINGS and isinstance(value, dict):
             for name, text in value.items():
                 self._setting({"name": name, "value": text}, *path, name)
-            return
-        if not isinstance(value, list):
-            raise DocumentError(
-                place(*path), f"a collection or an array is wanted, and this is {kind(value)}"
-            )
+        elif isinstance(value, list):
+            self._items(slot, value, *path)
+        else:
+            raise DocumentError(place(*path), _wanted("a collection or an array", value))
+
+    def _items(self, slot: str | None, items: list[Any], *path: str | int) -> None:
         readers = {_REGISTRIES: self._registry, _CREDENTIALS: self._credential}
         reader = readers.get(str(slot), self._setting)
-        for position, item in enumerate(value):
+        for position, item in enumerate(items):
             where = (*path, position)
-            if isinstance(item, dict):
-                reader(item, *where)
+            if not isinstance(item, dict):
+                self._malformed(_wanted("an object", item), *where)
+            elif isinstance(item, _Repeating) and slot != _SETTINGS:
+                self._malformed(_TWICE, *where)
             else:
-                self._malformed(f"an object is wanted, and this is {kind(item)}", *where)
+                reader(item, *where)
 
     def _look_for_more(self, value: dict[str, Any], *path: str | int) -> None:
         pages = value.get("pagination")
@@ -231,7 +241,9 @@ class Answers:
 
     def _setting(self, item: dict[str, Any], *path: str | int) -> None:
         """Keep one of the two settings; all others are somebody else's."""
-        name = item.get("name") or item.get("id")
+        _check_members(item, *path)
+        names = [item.get("name"), item.get("id")]
+        name = next((name for name in names if name and isinstance(name, str)), "")
         value = item.get("value")
         value = item.get("activeValue") if value is None else value
         if isinstance(value, list) and all(isinstance(part, str) for part in value):
@@ -241,7 +253,10 @@ class Answers:
         if not isinstance(value, str):
             # A whitelist that can't be read must not read as none.
             raise DocumentError(place(*path), _wanted("a string", value))
-        self.settings[name] = value, place(*path)
+        known, where = self.settings.setdefault(name, (value, place(*path)))
+        if known != value:
+            # The wrong one of two whitelists would open what was closed.
+            raise DocumentError(place(*path), f"{name} has another value at {where}; leave one")
 
     def _id(
         self, item: dict[str, Any], known: dict[str, Any], *path: str | int
@@ -350,17 +365,32 @@ def _skip(text: str, at: int) -> int:
     return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing, too
 
 
+class _Repeating(dict[str, Any]):
+    """An object that has members of one name, of which the last is kept."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else _Repeating(made)
+
+
 def _refuse(_constant: str) -> NoReturn:
     raise ValueError  # RFC 8259 has no NaN and no Infinity
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)
 
 
 def _word(value: dict[str, Any], name: str) -> str:
     """A member that is a word, in lower case; empty where it is none."""
     word = value.get(name)
     return word.casefold() if isinstance(word, str) else ""
+
+
+def _check_members(value: object, *path: str | int) -> None:
+    """Refuse what would hide a whole list, or a setting, behind another of its name."""
+    if isinstance(value, _Repeating):
+        raise DocumentError(place(*path), _TWICE)
 
 
 def _check_answer(value: dict[str, Any], *path: str | int) -> None:

@@ -25,6 +25,7 @@ from wharfinger.formats.document import DocumentError, Parsed, forgetful
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wharfinger.core.address import RegistryAddress
     from wharfinger.core.store import CredentialStore
 
 __all__ = ["Change", "RancherExport", "RancherRegistry", "parse"]
@@ -174,8 +175,8 @@ class RancherExport(Parsed[RancherRegistry]):
             )
         lines.append(f"default registry {self.settings.default_registry}")
         lines.append(f"whitelist {str(self.settings.whitelist) or 'none'}")
-        lines += ["what becomes different", *(f"  {change}" for change in self.changes)]
-        lines += ["what was remarked on", *(f"  {remark}" for remark in self.diagnostics)]
+        lines += ["what becomes different", *map("  {}".format, self.changes or ["nothing"])]
+        lines += ["what was remarked on", *map("  {}".format, self.diagnostics or ["nothing"])]
         return "\n".join(lines)
 
     def _in_force(self, entry: RancherRegistry) -> bool:
@@ -249,7 +250,7 @@ active one at 'quay.io'; now the newest is in force
 
 def _entries(answers: Answers, environment: str) -> list[RancherRegistry]:
     entries: list[RancherRegistry] = []
-    used: set[str] = set()
+    used: set[RegistryAddress] = set()
     for wire in sorted(answers.credentials.values(), key=lambda wire: (wire.number, wire.id)):
         registry = answers.registries.get(wire.registry_id)
         if registry is None:
@@ -259,7 +260,7 @@ def _entries(answers: Answers, environment: str) -> list[RancherRegistry]:
         username = _username(wire, answers.diagnostics)
         if username is None:
             continue
-        used.add(registry.id)
+        used.add(registry.address)
         entries.append(
             RancherRegistry(
                 wire.place,
@@ -277,7 +278,7 @@ def _entries(answers: Answers, environment: str) -> list[RancherRegistry]:
             )
         )
     for registry in answers.registries.values():
-        if registry.id not in used:
+        if registry.address not in used:
             answers.diagnostics.append(
                 Diagnostic(
                     "registry-without-credential",
@@ -347,14 +348,14 @@ def _settings(answers: Answers) -> tuple[SettingsBefore, Settings]:
     default, default_place = answers.settings.get(_DEFAULT, ("", ""))
     whitelist, whitelist_place = answers.settings.get(_WHITELIST, ("", ""))
     pieces = tuple(filter(None, map(str.strip, whitelist.split(","))))
+    mended = _default(default, default_place, answers.diagnostics)
+    # The server compared the default registry as it was written, which no entry may be here.
+    meant = tuple(mended if mended and piece == default else piece for piece in pieces)
     before = SettingsBefore(
-        default, pieces, _whitelist(pieces, whitelist_place, answers.diagnostics)
+        default, pieces, _whitelist(meant, whitelist_place, answers.diagnostics)
     )
     return before, Settings.from_mapping(
-        {
-            _DEFAULT: _default(default, default_place, answers.diagnostics),
-            _WHITELIST: ",".join(before.read) or None,
-        }
+        {_DEFAULT: mended, _WHITELIST: ",".join(before.read) or None}
     )
 
 
