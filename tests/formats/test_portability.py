@@ -181,6 +181,30 @@ def test_kinds(members: object, code: str | None) -> None:
     assert CANARY not in repr(found) + str(found)
 
 
+READ: Final[list[tuple[object, str]]] = [
+    ({"username": "ci", "password": CANARY}, "p-p-p"),
+    ({"auth": encoded("<token>:"), "identitytoken": CANARY}, "iipii"),
+    ({"identitytoken": CANARY}, "i--ii"),
+    ({"registrytoken": CANARY}, "r---r"),
+    ({"auth": PLAIN, "identitytoken": ""}, "ppp-p"),
+    ({"auth": encoded("ci:")}, "pppp-"),
+]
+
+
+@pytest.mark.parametrize(("members", "kinds"), READ, ids=range(len(READ)))
+def test_who_reads_what(members: object, kinds: str) -> None:
+    """Where all pick one key, each says what it reads there: that is where they differ."""
+    found = only(entry(members), "quay.io/a")
+    assert found is not None
+    assert "".join((pick.kind or "-")[0] for pick in found.picks) == kinds
+    for pick, kind in zip(found.picks, kinds, strict=True):
+        if pick.key is not None:
+            assert ("nothing in auths" in str(pick)) == (kind == "-")
+            assert (f"the {pick.kind} in auths" in str(pick)) == (kind in "ir")
+    table = report(entry(members), ["quay.io/a"])._repr_html_()
+    assert ("<td>none in quay.io</td>" in table) == ("-" in kinds[:4])
+
+
 @pytest.mark.parametrize(
     ("members", "refusing"),
     [
@@ -230,6 +254,24 @@ def test_cred_helpers() -> None:
         "ecr-login",
     ]
     assert only(text, "ghcr.io/a") is None
+
+
+@pytest.mark.parametrize("name", ["credsStore", "CredsStore", "credSstore"])
+def test_names_in_any_case(name: str) -> None:
+    """Clients in Go read members in any case, and so does this library; docker-py does not."""
+    py = "pass" if name == "credsStore" else "quay.io"
+    assert helpers(document("quay.io", **{name: "pass"}), "quay.io/a") == [
+        "pass",
+        *["quay.io"] * 2,
+        py,
+        "pass",
+    ]
+    text = document("quay.io", CREDHELPERS={"quay.io": "pass"})
+    assert helpers(text, "quay.io/a") == ["pass", "pass", "quay.io", "quay.io", "pass"]
+    found = only(document("quay.io").replace("auths", "Auths"), "quay.io/a")
+    assert found is not None
+    assert [pick.client for pick in found.picks if pick.kind is None] == ["docker-py"]
+    assert found.picks[0].place == 'Auths["quay.io"]'
 
 
 def test_a_helper_without_a_name() -> None:
@@ -398,6 +440,7 @@ def test_a_report_is_shown() -> None:
         "helper": None,
         "reason": "the host of its key, cut from what follows",
         "also": [],
+        "kind": "password",
     }
     assert found.as_dict()["diagnostics"]
     assert found._repr_html_().startswith("<table><thead><tr><th>image</th><th>why</th><th>docker")
@@ -421,6 +464,7 @@ def test_html_is_escaped() -> None:
         (f'{{"auths": "{CANARY}"}}', [], DocumentError),
         (document("quay.io"), [f"https://ci:{CANARY}@quay.io/a"], InvalidReference),
         (document(*(f"*.r{n}.io" for n in range(101))), ["quay.io/a"], DocumentError),
+        (document(apiVersion="v1", kind="Secret"), ["quay.io/a"], DocumentError),
         (cast("str", CANARY.encode()), [], TypeError),
         (document("quay.io"), [cast("str", 7)], TypeError),
     ],

@@ -48,8 +48,8 @@ HUB_INDEX: Final = "index.docker.io"
 HUB_KEY: Final = "https://index.docker.io/v1/"
 TOLD: Final = 8  # entries of one registry
 
-Shown = tuple[str, ...] | int
-"""What a registry is shown: the number of a credential, or a helper, or why there is nothing."""
+Shown = tuple[str, ...]
+"""What a registry is shown: a credential's kind and number, a helper, or why there is nothing."""
 
 NOTHING: Final[Shown] = ()
 FAILED: Final[Shown] = ("the pull fails",)
@@ -84,12 +84,14 @@ class Document:
         entries: The entries of ``auths``, in their order.
         creds_store: The credential helper of all registries; empty for none.
         cred_helpers: Those of single registries, by their keys as written.
+        docker_py: The same two for docker-py, which knows the names of members in one case alone.
         refused: Of each client that reads none of it, the place of what it refuses.
     """
 
     entries: tuple[Entry, ...]
     creds_store: str
     cred_helpers: Mapping[str, str]
+    docker_py: tuple[str, Mapping[str, str]]
     refused: Mapping[str, str]
 
 
@@ -312,8 +314,9 @@ class DockerPy:
         host = _docker_py_host(first) if named else HUB
         server = HUB_KEY if host == HUB else host
         # It reads auths where the helper has none, which only the helper knows.
-        own = self._document.cred_helpers.get(server)
-        helper = own or self._document.creds_store
+        store, helpers = self._document.docker_py
+        own = helpers.get(server)
+        helper = own or store
         if helper:
             return _asked(helper, server, place("credHelpers", server) if own else "credsStore")
         hub = ["hub-name"] * (host == HUB)

@@ -14,6 +14,7 @@ from wharfinger.core.credential import Credential, CredentialKind
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.formats._auth_keys import read_key
 from wharfinger.formats._clients import BESIDE_HELPER, FAILED, NOTHING, Document, Entry, Shown
+from wharfinger.formats._json_text import named
 from wharfinger.formats.document import place
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ __all__ = ["OWN", "Views"]
 
 OWN: Final = "wharfinger"
 
+# Go reads these in any case, docker-py as they stand here.
+_MEMBERS: Final = ("auths", "credsStore", "credHelpers")
 _GO: Final = {  # what each client in Go reads of an entry, and nothing but strings
     "docker": ("auth", "username", "password", "email", "identitytoken", "registrytoken"),
     "containers": ("auth", "identitytoken"),
@@ -50,10 +53,13 @@ class Views:
         Returns:
             The document as clients see it.
         """
+        auths, store, by_registry = (named(document, known) for known in _MEMBERS)
         entries: list[Entry] = []
-        for key, members in (document.get("auths") or {}).items():
-            where = place("auths", key)
+        for key, members in (document.get(auths) or {}).items():
+            where = place(auths, key)
             shown = dict(self._entry(members, where))
+            if auths != "auths":
+                shown["docker-py"] = self._unread("docker-py")
             credential = own.get(key)
             own_view = NOTHING if credential is None else self._own(credential)
             # A key that this library does not read tells nothing of its entry.
@@ -64,20 +70,29 @@ class Views:
             shown[BESIDE_HELPER] = self._kept(members)
             told = redact(key, digests=False, words=False)
             entries.append(Entry(key, told, where, shown, causes))
-        creds_store = document.get("credsStore")
+        creds_store = document.get(store)
         if not isinstance(creds_store, str | None):
-            self._refuse("credsStore", "docker")
-        found = document.get("credHelpers") or {}
+            self._refuse(store, "docker")
+        found = document.get(by_registry) or {}
         helpers = found if isinstance(found, dict) else {}
         good = {name: helper for name, helper in helpers.items() if isinstance(helper, str)}
         if helpers is not found or len(good) < len(helpers):
-            self._refuse("credHelpers", "docker", "containers")
+            self._refuse(by_registry, "docker", "containers")
+        creds_store = creds_store if isinstance(creds_store, str) else ""
         return Document(
             tuple(entries),
-            creds_store if isinstance(creds_store, str) else "",
+            creds_store,
             good,
+            (
+                creds_store if store == "credsStore" else "",
+                good if by_registry == "credHelpers" else {},
+            ),
             self._refused,
         )
+
+    def _unread(self, client: str) -> Shown:
+        self._refused.pop(client, None)
+        return NOTHING
 
     def _refuse(self, where: str, *clients: str) -> Shown:
         for client in clients:
@@ -91,7 +106,8 @@ class Views:
         for part in (kind.encode(), username, secret):
             digest.update(len(part).to_bytes(8))
             digest.update(part)
-        return self._numbers.setdefault(digest.digest(), len(self._numbers))
+        number = self._numbers.setdefault(digest.digest(), len(self._numbers))
+        return kind, str(number)
 
     def _token(self, kind: CredentialKind, token: str) -> Shown:
         return self._number(kind, b"", token.encode("utf-8", "surrogatepass"))

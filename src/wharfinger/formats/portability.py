@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from typing_extensions import override
 
+from wharfinger.core.credential import CredentialKind
 from wharfinger.core.reference import ImageReference
 from wharfinger.core.settings import Settings, canonical
 from wharfinger.formats import docker_config
@@ -30,7 +31,7 @@ from wharfinger.formats._clients import (
 from wharfinger.formats._entry_views import OWN, Views
 from wharfinger.formats._json_text import load, without_bom
 from wharfinger.formats._kubelet_keyring import Kubelet
-from wharfinger.formats.document import Parsed, forgetful
+from wharfinger.formats.document import DocumentError, Parsed, forgetful
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,6 +110,8 @@ _TOLD: Final[dict[str, tuple[str, str]]] = {
     "other": ("clients pick differently", "have one entry for it, with its canonical address"),
 }
 
+_KINDS: Final = frozenset(map(str, CredentialKind))
+
 CODES: Final = tuple(_TOLD)
 """The codes of divergences; of several that apply, the first is told."""
 
@@ -125,6 +128,8 @@ class Pick:
         helper: The credential helper that is asked; None for none.
         reason: How it is found, as a clause for people.
         also: The keys of more entries that are tried, or might be taken instead; the first seven.
+        kind: What it reads in the entry: ``password``, ``identity-token`` or ``registry-token``;
+            None for nothing that it can use.
     """
 
     client: str
@@ -133,9 +138,16 @@ class Pick:
     helper: str | None
     reason: str
     also: tuple[str, ...] = ()
+    kind: str | None = None
 
     def __str__(self) -> str:
-        what = f"the helper {self.helper}" if self.helper else self.place or "nothing"
+        what = self.place or "nothing"
+        if self.helper:
+            what = f"the helper {self.helper}"
+        elif self.place and self.kind is None:
+            what = f"nothing in {self.place}"
+        elif self.kind not in {None, CredentialKind.PASSWORD}:
+            what = f"the {self.kind} in {self.place}"
         return f"{self.client}: {what} ({self.reason})"
 
 
@@ -162,7 +174,7 @@ class Divergence:
 
         Returns:
             ``image``, ``code``, ``message`` and ``repair`` as text; ``picks`` as a list of dicts of
-            ``client``, ``key``, ``place``, ``helper``, ``reason`` and ``also``.
+            ``client``, ``key``, ``place``, ``helper``, ``reason``, ``also`` and ``kind``.
         """
         return attrs.asdict(self)
 
@@ -238,8 +250,8 @@ def report(
         The report.
 
     Raises:
-        DocumentError: When :func:`wharfinger.formats.docker_config.parse` refuses the document, or
-            more than 100 of its keys have a wildcard.
+        DocumentError: When :func:`wharfinger.formats.docker_config.parse` refuses the document, it
+            is a Kubernetes object itself, or more than 100 of its keys have a wildcard.
         InvalidReference: When an image is none.
 
     Example:
@@ -266,8 +278,11 @@ def report(
     """
     config = docker_config.parse(text)
     plain = without_bom(text)
+    members = load(plain) if plain.strip() else {}
+    if {"apiVersion", "kind"} <= members.keys():
+        raise DocumentError("", "it is a Kubernetes object; take what its .dockerconfigjson holds")
     read = {entry.key: entry.credential for entry in config.entries}
-    document = Views().document(load(plain) if plain.strip() else {}, read)
+    document = Views().document(members, read)
     clients = [client(document) for client in _CLIENTS]
     own = _Own(config, document, settings or Settings())
     found: list[Divergence] = []
@@ -318,7 +333,7 @@ class _Own:
             return Found((("helper", helper, server),), frozenset(causes), reason, (), helper)
         entry = self._entries.get(image.address)
         if entry is None:
-            return Found((), frozenset(causes), f"no key is {image.address}'s")
+            return Found((), frozenset(causes), f"no key that it reads is {image.address}'s")
         causes |= {*_spelt(image, host_of(entry.key)), *entry.causes}
         if is_url(entry.key) or "/" in entry.key:
             causes.add("scheme")
@@ -370,11 +385,20 @@ def _divergence(reference: ImageReference, picked: dict[str, Found]) -> Divergen
             found.helper or None,
             found.reason,
             tuple(entry.told for entry in found.entries[1:]),
+            _kind(client, found),
         )
         for client, found in picked.items()
     )
     return Divergence(str(reference), code, *_TOLD[code], picks)
 
 
+def _kind(client: str, found: Found) -> str | None:
+    """What a client reads in the first entry that it found."""
+    shown = found.entries[0].shown[client] if found.entries else NOTHING
+    return shown[0] if shown and shown[0] in _KINDS else None
+
+
 def _cell(pick: Pick) -> str:
-    return f"helper {pick.helper}" if pick.helper else pick.key or "none"
+    if pick.helper or pick.key is None:
+        return f"helper {pick.helper}" if pick.helper else "none"
+    return pick.key if pick.kind else f"none in {pick.key}"
