@@ -90,7 +90,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test, the doctests, the core's coverage and the import contracts."""
-    session.install("-e", ".[yaml,trust]", *group("test"))
+    session.install("-e", ".[yaml,trust,ecr,google]", *group("test"))
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "report", "--include=src/wharfinger/core/*", "--fail-under=100")
     session.run("pytest", "--doctest-modules", "src", "--ignore=src/wharfinger/stores")
@@ -136,7 +136,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation into docs/_build/html and run its doctests."""
-    session.install(".[sql,sealed,yaml]", *group("docs"))
+    session.install(".[sql,sealed,yaml,ecr,google]", *group("docs"))
     for builder in ("html", "doctest"):
         session.run("sphinx-build", "-nWE", "-b", builder, "docs", f"docs/_build/{builder}")
 
