@@ -622,7 +622,7 @@ def test_a_change_is_told() -> None:
 
 def cattle(rows: list[tuple[str, str, bool, bool]], image_host: str) -> tuple[int, int] | None:
     """Rancher's lookup once more, row by row: the first active registry, its first credential."""
-    if image_host == "".join(filter(str.isalpha, image_host)) != "localhost":
+    if not {".", ":"} & set(image_host) and image_host != "localhost":
         image_host = "index.docker.io"  # a word, to Rancher
     for number, (address, _, active, _) in enumerate(rows):
         if active and address.lower() == image_host.lower():

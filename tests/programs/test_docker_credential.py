@@ -150,6 +150,7 @@ def test_malformed_servers(action: str, server: str, ask: Ask, store: MemoryStor
         status, text = ask(action, stored if action == "store" else server)
     assert (status, looked_up) == (1, [])
     assert text
+    assert not text.startswith(": ")
     assert text != NOT_FOUND[1]
     assert CANARY not in text
     assert store.environment("ci") is before
@@ -388,6 +389,8 @@ def test_closed_streams(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> None:
 
     monkeypatch.setattr(docker_credential, "show", broken)
     assert ask("version") == (1, "")
+    monkeypatch.setattr(sys, "stdout", None)
+    assert docker_credential.run() == 1
 
 
 def run(*argv: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
@@ -448,6 +451,18 @@ def test_a_process_without_input() -> None:
         [sys.executable, "-c", program, "get"], capture_output=True, check=False, text=True
     )
     assert (done.returncode, done.stdout) == (1, "standard input is closed\n")
+
+
+def test_a_busy_store_is_no_news() -> None:
+    """A client shows standard error to people, for whom a repeated try is only a strange name."""
+    program = """
+import logging
+from wharfinger.programs._store_options import open_chosen
+open_chosen("memory:", None, unsealed=True)
+logging.getLogger("stamina").warning("stamina.retry_scheduled")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
 
 
 def test_imports() -> None:

@@ -329,12 +329,49 @@ def test_config_without_a_registry(run: Run, store: MemoryStore) -> None:
         f"postgresql+psycopg://wharfinger:{CANARY}@db.corp/registries",
         f"postgresql+psycopg://db.corp/registries?password={CANARY}",
         f"postgresql+psycopg://:{CANARY}@db.corp/registries",
+        f"postgresql+psycopg://wharfinger:a/{CANARY}@db.corp/registries",
     ],
 )
 def test_config_tells_no_password(url: str, run: Run) -> None:
     status, out, err = run("", "--config", "--store", url, "--unsealed")
     assert (status, out) == (1, "")
     assert "PGPASSFILE" in err
+
+
+@pytest.mark.parametrize(
+    ("url", "noted"),
+    [
+        ("sqlite:///registries.db", True),
+        ("sqlite+pysqlite:///a/registries.db", True),
+        ("sqlite:////var/lib/a:b@c/registries.db", False),
+        ("sqlite:///file:/var/lib/registries.db?uri=true", False),
+        ("postgresql+psycopg://wharfinger@db.corp:5432/registries", False),
+    ],
+)
+def test_config_remarks_on_a_relative_path(url: str, run: Run, *, noted: bool) -> None:
+    """A kubelet runs the program in another folder, where the store would not be found."""
+    status, out, err = run("", "--config", "--store", url, "--unsealed")
+    assert (status, url in out) == (0, True)
+    assert ("the store's path is not absolute" in err) == noted
+
+
+def test_a_store_that_fails(run: Run) -> None:
+    """Another's store may raise anything, and a kubelet's log keeps what is complained of."""
+
+    def fails(*_: object) -> None:
+        raise RuntimeError(CANARY)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(MemoryStore, "environment", fails)
+        wanted = (1, "", "error: the store failed: RuntimeError\n")
+        assert run(request("quay.io/acme/api")) == run("", "--config") == wanted
+
+
+def test_an_empty_environment_is_none(run: Run) -> None:
+    """R17: an option that is empty by mistake does not mean what a variable names."""
+    status, out, err = run(request("quay.io/acme/api"), "--environment", "")
+    assert (status, out) == (1, "")
+    assert err.startswith("error: which environment?")
 
 
 def test_config_tells_no_keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,6 +145,32 @@ def test_merge_secret(run: Run, store: MemoryStore, tmp_path: Path) -> None:
     assert json.loads(file.read_text())["metadata"] == {"name": "theirs"}
 
 
+@pytest.mark.parametrize("text", [None, "", "\n"])
+def test_a_new_secret_is_made(text: str | None, run: Run, tmp_path: Path) -> None:
+    """The first merge makes the Secret if it has a name for it; the next ones find it there."""
+    file = tmp_path / "secret.yaml"
+    if text is not None:
+        file.write_text(text)
+    assert run("pull-secret", "--merge-into", str(file))[0] == 1
+    assert (file.read_text() if file.exists() else None) == text
+    _, printed, _ = run("pull-secret", *name("pull-secret"))
+    for _ in range(2):
+        assert run("pull-secret", *name("pull-secret"), "--merge-into", str(file)) == (0, "", "")
+        assert file.read_text() == printed
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_store_that_fails(run: Run) -> None:
+    """Another's store may raise anything, which is told in one line without its message."""
+
+    def fails(*_: object) -> None:
+        raise RuntimeError(CANARY)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(MemoryStore, "credentials", fails)
+        assert run("docker-config") == (1, "", "error: the store failed: RuntimeError\n")
+
+
 def test_policy_needs_no_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A policy is the settings' alone; every other document is an environment's."""
     monkeypatch.delenv("WHARFINGER_ENVIRONMENT")
@@ -181,6 +207,7 @@ def test_refusals(run: Run, store: MemoryStore, tmp_path: Path) -> None:
     link.symlink_to(file)
     assert "symbolic link" in run("docker-config", "--merge-into", str(link))[2]
     assert run("docker-config", "--environment", "c")[2].startswith("error: no environment 'c'")
+    assert run("docker-config", "--environment", "")[2].startswith("error: which environment?")
     token = Credential("ci", Secret(CANARY), kind=CredentialKind.REGISTRY_TOKEN)
     store.add("ci", "quay.io", token)
     status, out, err = run("containers-auth")
@@ -196,11 +223,21 @@ def test_refusals(run: Run, store: MemoryStore, tmp_path: Path) -> None:
         ["pull-secret"],
         ["docker-config", "--output", "a", "--merge-into", "b"],
         ["docker-config", "--key-file", "a", "--unsealed"],
+        ["docker-config", "--name", "a"],
+        ["registries-conf", "--namespace", "a"],
+        ["registries-conf", "--any-port"],
+        ["docker-config", "--output", "-"],
+        ["docker-config", "--merge-into", "-"],
     ],
 )
-def test_malformed_arguments(argv: list[str], run: Run) -> None:
+def test_malformed_arguments(
+    argv: list[str], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is printed or written; an option that would do nothing is one of these."""
+    monkeypatch.chdir(tmp_path)
     status, out, _ = run(*argv)
     assert (status, out) == (2, "")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_as_a_process() -> None:

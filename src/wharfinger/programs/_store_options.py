@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from wharfinger import MalformedInput
+from wharfinger import MalformedInput, WharfingerError
 from wharfinger.programs._terminal import line
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def chosen_url(url: str | None) -> str:
     Raises:
         ValueError: When there is none.
     """
-    url = url or os.environ.get(STORE_VARIABLE)
+    if url is None:
+        url = os.environ.get(STORE_VARIABLE)
     if not url:
         msg = f"which store? give its URL with --store, or in {STORE_VARIABLE}"
         raise ValueError(msg)
@@ -87,7 +88,8 @@ def chosen_environment(name: str | None) -> str:
     Raises:
         ValueError: When there is none.
     """
-    name = name or os.environ.get(ENVIRONMENT_VARIABLE)
+    if name is None:  # one that is empty by mistake must not mean another environment
+        name = os.environ.get(ENVIRONMENT_VARIABLE)
     if not name:
         msg = f"which environment? give its name with --environment, or in {ENVIRONMENT_VARIABLE}"
         raise ValueError(msg)
@@ -113,9 +115,13 @@ def open_chosen(
         ValueError: When there is no URL, or there are no keys, or more than one variable has some.
         OSError: When the key file can't be read.
     """
+    import logging
+
     url = chosen_url(url)
     from wharfinger.stores import open_store
 
+    # A store that is busy is tried again, and its name alone would be a line of standard error.
+    logging.getLogger("stamina").addHandler(logging.NullHandler())
     return open_store(url, seal=_seal(key_file, unsealed=unsealed), create=create)
 
 
@@ -133,13 +139,13 @@ def _seal(key_file: str | None, *, unsealed: bool) -> Seal:
         from wharfinger.stores import UNSEALED
 
         return UNSEALED
+    if key_file is None and given != [_KEYS_VARIABLE]:
+        msg = f"with which keys? give --key-file FILE, {KEY_FILE_VARIABLE} or --unsealed"
+        raise ValueError(msg)
     from wharfinger.stores import SealingKeys
 
     if key_file is not None:
         return SealingKeys.from_file(key_file)
-    if given != [_KEYS_VARIABLE]:
-        msg = f"with which keys? give --key-file FILE, {KEY_FILE_VARIABLE} or --unsealed"
-        raise ValueError(msg)
     return SealingKeys.from_environment(_KEYS_VARIABLE)
 
 
@@ -147,14 +153,17 @@ def told(error: Exception) -> str:
     """Tell an error in one line.
 
     Args:
-        error: What was raised.
+        error: What was raised; another's store may raise anything, with anything in its message.
 
     Returns:
         The line.
     """
+    if not isinstance(error, WharfingerError | OSError | ValueError):
+        return f"the store failed: {type(error).__name__}"
     if isinstance(error, MalformedInput):
+        text = f"{error.text[:80]}: " if error.text else ""
         repair = "" if error.repair is None else f"; write {error.repair}"
-        return line(f"{error.text[:80]}: {error.problem}{repair}")
+        return line(f"{text}{error.problem}{repair}")
     if isinstance(error, OSError) and error.strerror:
         return line(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     return line(str(error))

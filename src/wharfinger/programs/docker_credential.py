@@ -19,7 +19,6 @@ from wharfinger import (
     Secret,
     Settings,
     SettingsStore,
-    WharfingerError,
     resolve,
 )
 from wharfinger.programs._store_options import chosen_environment, open_chosen, told
@@ -57,6 +56,8 @@ def run() -> int:
     Returns:
         The exit status.
     """
+    if sys.stdout is None:  # there is nowhere to answer
+        return _FAILED
     try:
         return main(sys.argv[1:])
     except KeyboardInterrupt:
@@ -86,16 +87,14 @@ def main(argv: Sequence[str]) -> int:
     """
     try:
         answer, status = _answer(argv), _DONE
-    except (_Refusal, WharfingerError, OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  # a store may be another's
         answer, status = told(error), _FAILED
-    except Exception as error:  # noqa: BLE001  # another's store; its message may hold anything
-        answer, status = f"the store failed: {type(error).__name__}", _FAILED
     if answer:
         show(answer)
     return status
 
 
-class _Refusal(Exception):
+class _Refusal(ValueError):
     """What a client is told instead of an answer."""
 
 

@@ -21,7 +21,6 @@ from wharfinger import (
     CredentialKind,
     Settings,
     SettingsStore,
-    WharfingerError,
     resolve,
 )
 from wharfinger.core.address import HTTPS
@@ -96,9 +95,7 @@ def main(argv: Sequence[str]) -> int:
         answer = (
             _config(store, name, options) if options.config else _response(store, name, request)
         )
-    except (WharfingerError, OSError, ValueError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
+    except Exception as error:  # noqa: BLE001  # a store may be another's, and a log keeps it
         complain(f"error: {told(error)}")
         return _REFUSED
     show(answer)
@@ -200,11 +197,14 @@ def _config(store: CredentialStore, name: str, options: argparse.Namespace) -> s
     if not images:
         raise ValueError(f"environment {name!a} has no registry, so there is nothing to ask it for")
     variables = {STORE_VARIABLE: chosen_url(options.store), ENVIRONMENT_VARIABLE: name}
-    if re.search(r"//[^/]*:[^/]*@|passw", variables[STORE_VARIABLE], re.IGNORECASE):
+    # SQLAlchemy takes all between a colon and the next @ for a password, slashes too.
+    if re.search(r"//[^:/]*:[^@]*@|passw", variables[STORE_VARIABLE], re.IGNORECASE):
         raise ValueError(
             "the store's URL has a password in it, which would stand in the configuration; "
             "take it out, and give the kubelet PGPASSFILE"
         )
+    if re.match(r"sqlite[^:]*:///(?!/|file:/)", variables[STORE_VARIABLE]):
+        complain("note: the store's path is not absolute, and a kubelet's folder is not yours")
     key_file = options.key_file or os.environ.get(KEY_FILE_VARIABLE)
     if options.unsealed or os.environ.get(UNSEALED_VARIABLE) == "1":
         variables[UNSEALED_VARIABLE] = "1"

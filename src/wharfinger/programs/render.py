@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from wharfinger import Settings, SettingsStore, WharfingerError
+from wharfinger import Settings, SettingsStore
 from wharfinger.formats import DocumentError
 from wharfinger.programs._store_options import (
     add_store_options,
@@ -75,9 +76,9 @@ def main(argv: Sequence[str]) -> int:
         where = "" if options.merge_into is None else f"{options.merge_into}: "
         complain(f"error: {where}{told(error)}")
         return _REFUSED
-    except (WharfingerError, OSError, ValueError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a store may be another's
         complain(f"error: {told(error)}")
         return _REFUSED
     for limit in document.limits:
@@ -100,13 +101,19 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     file.add_argument(
         "--merge-into", metavar="FILE", help="change in this file what the store decides"
     )
-    add("--name", metavar="NAME", help="the name of a new pull-secret")
+    add("--name", metavar="NAME", help="the name of a new pull-secret; one that is there keeps its")
     add("--namespace", metavar="NAME", help="its namespace")
     add("--any-port", action="store_true", help="policy-json: let wildcards match every port")
     add_store_options(parser)
     options = parser.parse_args(argv)
     if options.document == "pull-secret" and not options.name and options.merge_into is None:
         parser.error("a name is wanted for the Secret: --name NAME")
+    if options.document != "pull-secret" and (options.name or options.namespace):
+        parser.error("--name and --namespace are a pull-secret's")
+    if options.document != "policy-json" and options.any_port:
+        parser.error("--any-port is for policy-json")
+    if "-" in {options.output, options.merge_into}:
+        parser.error("a document is printed where no file is named; a file of this name is ./-")
     return options
 
 
@@ -142,8 +149,12 @@ def _document(store: CredentialStore, options: argparse.Namespace) -> _Document:
     credentials = store.credentials(environment.name, settings)
     if name == "pull-secret":
         return _Document(
-            lambda: module.render(credentials, name=options.name, namespace=options.namespace),
-            lambda text: module.merge(text, credentials),
+            new := partial(
+                module.render, credentials, name=options.name, namespace=options.namespace
+            ),
+            lambda text: (
+                module.merge(text, credentials) if text.strip() or not options.name else new()
+            ),
         )
     # What is not to be used is taken out of a file; an address the environment has not stays.
     known = {registry.address for registry in environment.registries}
