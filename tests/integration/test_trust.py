@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -184,7 +185,7 @@ def test_a_servers_own_certificate(host: Host) -> None:
     own = (host.registries.folder / "server.crt").read_text()
     address = place(host, Kind.TLS).address
     for runtime, pull in ((Runtime.CONTAINERS, host.skopeo), (Runtime.CONTAINERD, host.ctr)):
-        made = plan(address, runtime=runtime, ca=own)
+        made = plan(address, runtime=runtime, ca=own, now=datetime.now(UTC))
         assert [remark.code for remark in made.remarks] == ["not-a-ca"]
         receipt = apply(made, host.root)
         assert pull(place(host, Kind.TLS).image()) == PULLED
