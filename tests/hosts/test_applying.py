@@ -346,6 +346,18 @@ def test_roots_that_are_none(tmp_path: Path) -> None:
             (Runtime.CONTAINERS, True),
         ),
         (
+            {"/etc/containers/registries.conf": '[[registry]]\n"Location" = "m:5"\n'},
+            (Runtime.CONTAINERS, True),
+        ),
+        (
+            {"/etc/containers/registries.conf": 'registry = [{x = 1, location = """m:5"""}]\n'},
+            (Runtime.CONTAINERS, True),
+        ),
+        ({"/etc/default/docker": 'A="#" B="--insecure-registry x"\n'}, INSECURE),
+        ({"/etc/default/docker": 'A="\n--insecure-registry x"\n'}, INSECURE),
+        ({"/etc/containerd/certs.d/m_5_/hosts.toml": "#\n"}, (Runtime.CONTAINERD, True)),
+        ({"/etc/containerd/certs.d/m_5_/x.crt": "another\n"}, (Runtime.CONTAINERD, False)),
+        (
             {"/etc/containerd/certs.d/m:5/hosts.toml": 'server = "https://mirror"'},
             (Runtime.CONTAINERD, False),
         ),
@@ -371,6 +383,7 @@ def test_what_does_not_contradict(tmp_path: Path) -> None:
             "/etc/default/docker": '# DOCKER_OPTS="--insecure-registry=m:5"\n',
             "/etc/containers/registries.conf": '#location = "m:5"\nlocation = "m:50"\n',
             "/etc/containers/registries.conf.d/x.conf.bak": 'location = "m:5"',
+            "/etc/containers/registries.conf.d/y.conf": '# \x0clocation = "m:5"\n',
         },
     )
     assert apply(planned("m:5", INSECURE), tmp_path).number == 1

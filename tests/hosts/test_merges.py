@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import tomllib
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -267,3 +269,67 @@ def test_long_lists(count: int) -> None:
     assert len(added(text, "m:5")) == len(text) + len('"m:5", ')
     options = " ".join(f"--insecure-registry=h{n}" for n in range(count))
     assert "=m:5" in added(f'DOCKER_OPTS="{options}"', "m:5", "docker-opts")
+
+
+# What a shell makes of each of them, and whether it can be added to.
+SHELL: Final = {
+    "unset DOCKER_OPTS\n": False,
+    'DOCKER_OPTS="--a"\nunset DOCKER_OPTS\n': False,
+    'unset DOCKER_OPTS\nDOCKER_OPTS="--a"\n': True,
+    '[ -n x ] && DOCKER_OPTS="--a"\n': False,
+    'if true; then DOCKER_OPTS="--a"; fi\n': False,
+    'if true; then\n  DOCKER_OPTS="--a"\nelse\n  DOCKER_OPTS="--b"\nfi\n': False,
+    'case x in x)\nDOCKER_OPTS="--a" ;;\nesac\n': False,
+    'f() {\nDOCKER_OPTS="--a"\n}\n': False,
+    'export A=1 DOCKER_OPTS="--a"\n': False,
+    'A=1 DOCKER_OPTS="--a"\n': False,
+    'A=1; DOCKER_OPTS="--a"\n': False,
+    'readonly DOCKER_OPTS="--a"\n': False,
+    ": ${DOCKER_OPTS:=--a}\n": False,
+    "A=$DOCKER_OPTS B=${DOCKER_OPTS}\n": True,
+    ". /dev/null\n": False,
+    '. /dev/null\nDOCKER_OPTS="--a"\n': True,
+    "eval DOCKER_OPTS=--a\n": False,
+    'cat <<E\nDOCKER_OPTS="--a"\nE\n': False,
+    'A=x\\\nDOCKER_OPTS="--a"\n': False,
+    "A=x\\": False,
+    'A=x\\\\\nDOCKER_OPTS="--a"\n': True,
+    '# \\\nDOCKER_OPTS="--a"\n': True,
+    'DOCKER_OPTS="--a \\\n --b"\n': False,
+    'DOCKER_OPTS="--a\n --b"\n': False,
+    'DOCKER_OPTS+=" --a"\n': False,
+    "DOCKER_OPTS=$A\n": False,
+    'DOCKER_OPTS="--a" B=1\n': False,
+    "DOCKER_OPTS='--a'\n": True,
+    "DOCKER_OPTS='--a'\nexport DOCKER_OPTS\n": True,
+    'DOCKER_OPTS="--a"\nDOCKER_OPTS="$DOCKER_OPTS --b"\n': True,
+    'MY_DOCKER_OPTS="--a"\nDOCKER_OPTS_2=x\n': True,
+    '# if DOCKER_OPTS is unset\n\t# DOCKER_OPTS="--a"\n': True,
+    '# \x0cDOCKER_OPTS="--a"\n': True,
+    '# \x85\u2028DOCKER_OPTS="--a"\n': True,
+}
+
+
+@pytest.mark.parametrize("text", SHELL)
+def test_options_as_a_shell_reads_them(text: str, tmp_path: Path) -> None:
+    """R23: what a shell makes of the file has the option in the end, or the file is refused."""
+
+    def options(text: str) -> list[str]:
+        path = tmp_path / "docker"
+        path.write_text(text)
+        ran = subprocess.run(
+            ["/bin/sh", "-c", f'. {path} >/dev/null; printf %s "$DOCKER_OPTS"'],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return ran.stdout.split()
+
+    if SHELL[text]:
+        assert options(added(text, "m:5", "docker-opts")) == [
+            *options(text),
+            "--insecure-registry=m:5",
+        ]
+    else:
+        with pytest.raises(DocumentError, match=r"line \d+: .*; add --insecure-registry=m:5 to"):
+            added(text, "m:5", "docker-opts")

@@ -213,7 +213,8 @@ def test_shown() -> None:
     made = planned("m:5", (Runtime.CONTAINERD, False))
     assert repr(made).startswith("<TrustPlan m:5 for containerd: /etc/")
     shown = made._repr_html_()
-    assert shown.count("<tr>") == len(made.steps) + len(made.commands)
+    parts = (made.steps, made.conditions, made.commands)
+    assert shown.count("<tr>") == sum(map(len, parts)) == 5
     assert "&quot;ca.crt&quot;" in shown
     conditioned = planned("m:5", (Runtime.CONTAINERS, True))
     assert conditioned._repr_html_().count("<tr>") == 1 + 1 + 1

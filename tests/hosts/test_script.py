@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.hosts.authority import NOW, Wanted
 from tests.hosts.documents import NEW, existing
+from tests.hosts.test_merges import SHELL
 from tests.hosts.trees import ADDED_TO, REPLACED, WAYS, fill, planned, tree
 from wharfinger import RegistryAddress
-from wharfinger.hosts import HostConflict, Runtime, apply
+from wharfinger.hosts import HostConflict, Runtime, apply, plan
 
 SHELLS: Final = [shell for shell in ("sh", "bash", "dash") if shutil.which(shell)]
 
@@ -162,3 +165,119 @@ def test_commands_run_on_the_host_itself_alone(tmp_path: Path) -> None:
         env={"PATH": path, "WHARFINGER_ROOT": str(tmp_path / "root")},
     )
     assert not called.exists()
+
+
+def linked_folder(root: Path, elsewhere: Path) -> None:
+    (root / "etc").mkdir()
+    (root / "etc/docker").symlink_to(elsewhere)
+
+
+def linked_backup(root: Path, elsewhere: Path) -> None:
+    fill(root, {"/etc/docker/daemon.json": "{}", "/etc/docker/certs.d/quay.io/ca.crt": "x"})
+    for name in ("daemon.json", "certs.d/quay.io/ca.crt"):
+        (root / f"etc/docker/{name}.before").symlink_to(elsewhere / "made")
+
+
+def second_is_a_folder(root: Path, _elsewhere: Path) -> None:
+    (root / "etc/docker/certs.d/quay.io:443/ca.crt").mkdir(parents=True)
+
+
+def file_for_a_second_folder(root: Path, _elsewhere: Path) -> None:
+    fill(root, {"/etc/docker/certs.d/quay.io:443": "a file"})
+
+
+def pipe(root: Path, _elsewhere: Path) -> None:
+    (root / "etc/docker/certs.d/quay.io:443").mkdir(parents=True)
+    os.mkfifo(root / "etc/docker/certs.d/quay.io:443/ca.crt")
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [linked_folder, linked_backup, second_is_a_folder, file_for_a_second_folder, pipe],
+)
+def test_what_is_in_the_way(prepare: Callable[[Path, Path], None], tmp_path: Path) -> None:
+    """R23: nothing is written before all that is in the way of any file was found."""
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    root.mkdir()
+    elsewhere.mkdir()
+    prepare(root, elsewhere)
+    before = tree(tmp_path)
+    ran = run(str(planned("quay.io", (Runtime.DOCKER, False))), root)
+    assert ran.returncode == 1
+    assert re.search(r"is (a symbolic link|no regular file|no folder)\n$", ran.stderr)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        '{"insecure-registries": ""}',
+        '{"insecure-registries": {}}',
+        '{"insecure-registries": false}',
+        '{"insecure-registries": ["a", null]}',
+        '{"insecure-registries": ["a"], "insecure-registries": ["b"]}',
+        '{"debug": NaN}',
+        '{"debug": 1e400}',
+        "[]",
+        "// a comment\n{}",
+    ],
+)
+def test_json_that_is_not_added_to(present: str, tmp_path: Path) -> None:
+    """R23: what applying would refuse is never written over."""
+    fill(tmp_path, {"/etc/docker/daemon.json": present})
+    before = tree(tmp_path)
+    ran = run(str(planned("m:5", (Runtime.DOCKER, True))), tmp_path)
+    assert ran.returncode == 1
+    assert ran.stderr
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("text", SHELL)
+def test_options_that_are_not_plain(text: str, tmp_path: Path) -> None:
+    """R23: a script adds to no file of options that applying refuses."""
+    fill(tmp_path, {"/etc/default/docker": text})
+    before = tree(tmp_path)
+    ran = run(str(planned("m:5", (Runtime.DOCKER_OPTS, True))), tmp_path)
+    if ran.returncode:
+        assert "add to it by hand" in ran.stderr
+        assert tree(tmp_path) == before
+    else:
+        assert SHELL[text]
+
+
+def test_a_comment_about_config_path(tmp_path: Path) -> None:
+    """R23: a config_path in a comment is none."""
+    text = '#config_path = "/etc/containerd/certs.d"\n'
+    fill(tmp_path, {"/etc/containerd/config.toml": text})
+    before = tree(tmp_path)
+    assert run(str(planned("m:5", (Runtime.CONTAINERD, True))), tmp_path).returncode == 1
+    assert tree(tmp_path) == before
+
+
+def test_no_old_anchor_is_kept_among_the_anchors(tmp_path: Path) -> None:
+    """R23: programs trust whatever is in that folder, so a replaced CA must not stay there."""
+    for name in ("one", "two"):
+        made = plan(
+            "m:5", runtime="system", ca=Wanted(name=name).pem, now=NOW, distribution="fedora"
+        )
+        assert run(str(made), tmp_path).returncode == 0
+    [path] = (tmp_path / "etc/pki/ca-trust/source/anchors").iterdir()
+    assert path.read_text() == made.steps[0].result(None)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("address", ["my-host.corp:5000", "[2001:db8::1]:5000", "a.b"])
+def test_tables_for_the_address_are_found(address: str, shell: str, tmp_path: Path) -> None:
+    """R23: applying and the script find them alike, and complain of nothing else."""
+    made = planned(address, (Runtime.CONTAINERS, True))
+    for written in (f'location = "{address}"', f"[[registry]]\r\n  'PREFIX'='{address}'\r\n"):
+        fill(tmp_path, {"/etc/containers/registries.conf": written})
+        ran = run(str(made), tmp_path, shell)
+        assert ran.stderr.count("\n") == 1
+        assert "it has a table of its own" in ran.stderr
+        with pytest.raises(HostConflict, match="it has a table of its own"):
+            apply(made, tmp_path)
+    other = address.replace(".", "x").replace("[2", "[3")
+    fill(tmp_path, {"/etc/containers/registries.conf": f'location = "{other}"\n'})
+    ran = run(str(made), tmp_path, shell)
+    assert (ran.returncode, ran.stderr) == (0, "")

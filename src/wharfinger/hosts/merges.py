@@ -119,7 +119,9 @@ _BLANKS: Final = " \t\r\n"
 _SPACE: Final = re.compile(f"[{_BLANKS}]*+")
 _STRING: Final = json.JSONDecoder()
 
-# The whole line of an assignment; what else than these forms a shell makes of it, nobody guesses.
+# Lines end as they do for a shell. The whole line of an assignment; what else than these forms a
+# shell makes of it, nobody guesses.
+_LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
 _ASSIGNED: Final = re.compile(r"[ \t]*(?:export[ \t]+)?DOCKER_OPTS\+?=")
 _ASSIGNMENT: Final = re.compile(
     r"""(?P<head>[ \t]*(?:export[ \t]+)?DOCKER_OPTS=)
@@ -127,15 +129,31 @@ _ASSIGNMENT: Final = re.compile(
     (?P<tail>[ \t]*(?:[ \t]\#.*)?\r?\n?)""",
     re.VERBOSE,
 )
+# What may set it in another way than by a line of its own.
+_SET_OTHERWISE: Final = re.compile(
+    r"""(?![ \t]*(?:\#|export[ \t]+DOCKER_OPTS[ \t]*\r?$))
+    (?: [ \t]*(?:\.|source|eval)[ \t] | .*(?<![\w$])(?<!\$\{)DOCKER_OPTS(?!\w)
+    | .*\$\{DOCKER_OPTS:?= )""",
+    re.VERBOSE,
+)
+# What a line that follows may be inside of.
+_OPENS: Final = re.compile(
+    r"""(?![ \t]*\#)
+    (?: [ \t]*(?:(?:if|then|elif|else|case|for|while|until|function)\b|[{(]|\w+[ \t]*\([ \t]*\))
+    | .*<< )""",
+    re.VERBOSE,
+)
+_CONTINUES: Final = re.compile(r"(?![ \t]*\#).*(?<!\\)(?:\\\\)*\\\n?$")
 
 
 def _docker_defaults(text: str, adds: str) -> str:
     wanted = _options(adds)
-    lines = text.splitlines(keepends=True)
+    lines = _LINE.findall(text)
     assigned = [number for number, line in enumerate(lines) if _ASSIGNED.match(line)]
+    number = assigned[-1] if assigned else -1
+    _sure(lines, number, wanted)
     if not assigned:
         return text + _newline(text) + adds
-    number = assigned[-1]
     found = _ASSIGNMENT.fullmatch(lines[number])
     if found is None:
         raise DocumentError(
@@ -153,6 +171,21 @@ def _docker_defaults(text: str, adds: str) -> str:
         return text
     lines[number] = f"{found['head']}{quote}{added}{quote}{found['tail']}"
     return "".join(lines)
+
+
+def _sure(lines: list[str], last: int, wanted: list[str]) -> None:
+    """Refuse a file in which the last assignment may not be what counts."""
+    unsure = [n for n, line in enumerate(lines) if n > last and _SET_OTHERWISE.match(line)]
+    unsure += [n for n, line in enumerate(lines[:last]) if last >= 0 and _OPENS.match(line)]
+    before = last - 1 if last >= 0 else len(lines) - 1
+    if before >= 0 and _CONTINUES.match(lines[before]):
+        unsure.append(before)
+    if unsure:
+        raise DocumentError(
+            f"line {min(unsure) + 1}",
+            "with this line in it nobody can tell what DOCKER_OPTS is in the end; add "
+            f"{' '.join(wanted)} to it by hand",
+        )
 
 
 def _options(adds: str) -> list[str]:

@@ -100,7 +100,7 @@ def _daemon_json(address: RegistryAddress) -> TrustPlan:
         (
             Condition(
                 (_DEFAULTS,),
-                f"^[^#]*{OPTION}",
+                f"^{_BLANKS}([^#[:blank:]].*)?{OPTION}",
                 f"{OPTION} stands in it, and dockerd does not start with both that and "
                 f"{INSECURE} in {_DAEMON_JSON}; use the runtime docker-opts, or move it there",
             ),
@@ -165,7 +165,7 @@ def _docker_remarks(address: RegistryAddress) -> Iterator[Diagnostic]:
 def _registries_conf(address: RegistryAddress) -> TrustPlan:
     own = f"{_REGISTRIES}.d/{_file_name(address)}.conf"
     names = spellings(address)
-    pattern = "|".join(re.escape(name) for name in names)
+    pattern = "|".join(names).replace("[", r"\[").replace(".", "[.]")
     return TrustPlan(
         address,
         Runtime.CONTAINERS,
@@ -181,7 +181,8 @@ def _registries_conf(address: RegistryAddress) -> TrustPlan:
         (
             Condition(
                 (_REGISTRIES, f"{_REGISTRIES}.d/*.conf"),
-                f"^{_BLANKS}(prefix|location){_BLANKS}={_BLANKS}[\"']({pattern})[\"']",
+                f"^([^#]*[{{,])?{_BLANKS}[\"']?(prefix|location)[\"']?{_BLANKS}={_BLANKS}"
+                f"[\"']+({pattern})[\"']",
                 f"it has a table of its own for {address}, which a file of ours would replace or "
                 "not reach; set insecure = true there",
             ),
@@ -255,6 +256,7 @@ def by_ca(
 
 def _in_containerd(address: RegistryAddress, steps: list[Step]) -> TrustPlan:
     registry = '[plugins."io.containerd.grpc.v1.cri".registry]'
+    halves = [name.rpartition(":") for name in spellings(address) if ":" in name]
     adds = f'version = 2\n\n{registry}\nconfig_path = "{CERTS_D}"\n'
     return TrustPlan(
         address,
@@ -266,6 +268,14 @@ def _in_containerd(address: RegistryAddress, steps: list[Step]) -> TrustPlan:
                 Document.CONTAINERD_CONFIG,
                 adds,
                 f"the CRI plugin looks into {CERTS_D} only if it is told to",
+            ),
+        ),
+        (
+            Condition(
+                tuple(f"{CERTS_D}/{host}_{port}_/*" for host, _, port in halves),
+                "^",
+                "containerd takes this folder and no other one for the registry; move what it has "
+                "into the one with a colon",
             ),
         ),
         commands=(

@@ -2,7 +2,7 @@
 
 It does what applying the plan does, or stops before it changes anything and says what to do by
 hand: it adds to fewer forms of a document than :func:`wharfinger.hosts.apply` does. Every text that
-it holds is quoted.
+it holds is quoted. A disk that fails between two files stops it there: only applying takes back.
 """
 
 from __future__ import annotations
@@ -33,7 +33,22 @@ root=${{{_ROOT}-}}
 
 stop() {{ printf '%s\\n' "$1" >&2; exit 1; }}
 
-# put FILE: standard input becomes the file, at once; what it was is kept beside it.
+# free FILE: stop where the file, or what is kept beside it, is none or would be elsewhere.
+free() {{
+    for at in "$root$1" "$root$1.before" "$root${{1%/*}}/.${{1##*/}}.new"; do
+        if [ -L "$at" ]; then stop "$at is a symbolic link"; fi
+        if [ -e "$at" ] && [ ! -f "$at" ]; then stop "$at is no regular file"; fi
+    done
+    at=${{1%/*}}
+    while [ -n "$at" ]; do
+        if [ -L "$root$at" ]; then stop "$root$at is a symbolic link"; fi
+        if [ -e "$root$at" ] && [ ! -d "$root$at" ]; then stop "$root$at is no folder"; fi
+        at=${{at%/*}}
+    done
+}}
+
+# put FILE: standard input becomes the file, at once; what it was is kept beside it, but for files
+# of our own: some folders are read whole, and what is beside the file would count, too.
 put() {{
     mkdir -p "${{1%/*}}"
     new="${{1%/*}}/.${{1##*/}}.new"
@@ -42,7 +57,7 @@ put() {{
     cat >"$new"
     if [ ! -e "$1" ]; then chmod 644 "$new"
     elif cmp -s "$1" "$new"; then rm "$new"; return
-    else cp -p "$1" "$1.before"
+    else case "${{1##*/}}" in wharfinger-*) ;; *) cp -p "$1" "$1.before" ;; esac
     fi
     mv "$new" "$1"
 }}
@@ -50,16 +65,27 @@ put() {{
 # What both say in the end is the same list; the layout is that of Python's own json.
 _DAEMON_JSON: Final = """\
 import json, os, sys
-path, *names = sys.argv[1:]
+key, path, *names = sys.argv[1:]
 text = open(path, encoding="utf-8-sig").read() if os.path.exists(path) else ""
-settings = json.loads(text.strip() or "{}")
-listed = settings.get(KEY) or []
+def members(pairs):
+    if [name for name, _ in pairs].count(key) > 1:
+        sys.exit(f"{path}: {key} is there twice")
+    return dict(pairs)
+def refuse(number):
+    sys.exit(f"{path}: it is not JSON that dockerd can read")
+settings = json.loads(text.strip() or "{}", object_pairs_hook=members, parse_constant=refuse)
+if not isinstance(settings, dict):
+    sys.exit(f"{path}: it is no object")
+listed = settings.get(key)
+listed = [] if listed is None else listed
+if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+    sys.exit(f"{path}: {key} is no array of strings")
 missing = [name for name in names if name not in listed]
 for name in missing:
     listed.insert(next((n for n, one in enumerate(listed) if one > name), len(listed)), name)
-settings[KEY] = listed
+settings[key] = listed
 if missing:
-    print(json.dumps(settings, indent=4))
+    print(json.dumps(settings, indent=4, allow_nan=False))
 """
 _OPTIONS: Final = """\
 { line[NR] = $0 }
@@ -75,6 +101,14 @@ END {
     for (n = 1; n <= NR; n++) print line[n]
 }
 """
+
+
+# Lines that set nothing, or a variable, and no more than that.
+_ASSIGNED: Final = "^[[:blank:]]*(export[[:blank:]]+)?DOCKER_OPTS="
+_PLAIN: Final = (
+    "^[[:space:]]*($|#|(export[[:blank:]]+)?[A-Za-z_][A-Za-z0-9_]*="
+    r"""("[^"`\]*"|'[^']*'|[A-Za-z0-9_./:=,@%+-]*)[[:space:]]*$)"""
+)
 
 
 def script(plan: TrustPlan) -> str:
@@ -98,8 +132,7 @@ def _parts(plan: TrustPlan) -> Iterator[str]:
     yield "# Nothing is changed unless everything can be."
     own = {step.path for step in plan.steps}
     for step in plan.steps:
-        problem = quote(f"{step.path} is a symbolic link")
-        yield f'if [ -L "$root"{quote(step.path)} ]; then stop {problem}; fi'
+        yield f"free {quote(step.path)}"
     for condition in plan.conditions:
         yield from _checked(condition, own)
     for step in plan.steps:
@@ -128,7 +161,7 @@ def _checked(condition: Condition, own: set[str]) -> Iterator[str]:
     yield '    case "${file#"$root"}" in'
     yield "    " + "|".join(quote(path) for path in sorted(own)) + ") continue ;;"
     yield "    esac"
-    yield f'    if grep -Eqs -e {quote(condition.pattern)} "$file"; then'
+    yield f'    if grep -Eiqs -e {quote(condition.pattern)} "$file"; then'
     yield f'        stop "$file: "{quote(condition.problem)}'
     yield "    fi"
     yield "done"
@@ -145,8 +178,9 @@ def _addable(step: Merge) -> Iterator[str]:
     if step.document is Document.DAEMON_JSON:
         yield f"command -v python3 >/dev/null || stop {quote('python3 is needed to add to JSON')}"
     elif step.document is Document.DOCKER_DEFAULTS:
-        yield f"if grep -Eqs '^[[:blank:]]*(export|DOCKER_OPTS)' {file} &&"
-        yield f"    ! grep -E '^[[:blank:]]*(export|DOCKER_OPTS)' {file} | tail -n 1 |"
+        yield f"if grep -Evqs {quote(_PLAIN)} {file}; then stop {said}; fi"
+        yield f"if grep -Eqs {quote(_ASSIGNED)} {file} &&"
+        yield f"    ! grep -E {quote(_ASSIGNED)} {file} | tail -n 1 |"
         yield """    grep -Eq '^[[:blank:]]*DOCKER_OPTS="[^"`\\]*"[[:blank:]]*$'; then"""
         yield f"    stop {said}"
         yield "fi"
@@ -155,7 +189,7 @@ def _addable(step: Merge) -> Iterator[str]:
         yield f"{step.adds}END"
         yield f"then stop {said}; fi"
     else:
-        wanted = rf"""config_path *= *["']([^"']*:)?{re.escape(CERTS_D)}[:"']"""
+        wanted = rf"""^[[:blank:]]*config_path *= *["']([^"']*:)?{re.escape(CERTS_D)}[:"']"""
         yield f"if [ -e {file} ] && ! grep -Eq {quote(wanted)} {file}; then"
         yield f"    stop {said}"
         yield "fi"
@@ -168,8 +202,8 @@ def _done(step: Step) -> Iterator[str]:
         yield f"{step.content if isinstance(step, Write) else step.adds}END"
     elif step.document is Document.DAEMON_JSON:
         names = " ".join(map(quote, json.loads(step.adds)[INSECURE]))
-        yield f"text=$(python3 - {file} {names} <<'END'"
-        yield f"{_DAEMON_JSON.replace('KEY', json.dumps(INSECURE))}END"
+        yield f"text=$(python3 - {INSECURE} {file} {names} <<'END'"
+        yield f"{_DAEMON_JSON}END"
         yield ")"
         yield f'if [ -n "$text" ]; then printf \'%s\\n\' "$text" | put {file}; fi'
     elif step.document is Document.DOCKER_DEFAULTS:

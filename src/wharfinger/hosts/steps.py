@@ -11,7 +11,7 @@ from wharfinger.hosts.merges import Document, merge
 
 __all__ = ["Command", "Condition", "Merge", "Step", "Write"]
 
-_BLANK: Final = "[[:blank:]]"
+_BLANK: Final = "[:blank:]"
 
 
 @attrs.frozen
@@ -87,7 +87,7 @@ class Condition:
 
     Args:
         paths: The files, the last part of which may have a ``*``.
-        pattern: What no line of them may match, an extended regular expression.
+        pattern: What no line of them may match in any case, an extended regular expression.
         problem: What it would mean, and what to do, as a clause for people.
     """
 
@@ -104,8 +104,9 @@ class Condition:
         Returns:
             Whether no line of it matches.
         """
-        pattern = re.compile(self.pattern.replace(_BLANK, "[ \t]"))
-        return not any(map(pattern.search, text.splitlines()))
+        pattern = re.compile(self.pattern.replace(_BLANK, " \t"), re.ASCII | re.IGNORECASE)
+        lines = text.removesuffix("\n").split("\n") if text else []
+        return not any(map(pattern.search, lines))
 
 
 @attrs.frozen
