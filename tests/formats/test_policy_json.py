@@ -133,6 +133,14 @@ def test_the_nearest_scope_is_about_an_image() -> None:
             [("wrong-type", "transports.dir")],
         ),
         (policy(ACCEPT, x=[]), [("empty", "transports.docker.x")]),
+        (
+            '{"default": [{"type": "reject", "type": "insecureAcceptAnything"}]}',
+            [("repeated", "default[0]")],
+        ),
+        (
+            policy(ACCEPT, x=ACCEPT).replace('{"type"', '{"type": "reject", "type"'),
+            [("repeated", "default[0]"), ("repeated", "transports.docker.x[0]")],
+        ),
         ("\ufeff" + policy(ACCEPT), [("byte-order-mark", "")]),
     ],
 )
@@ -409,7 +417,12 @@ def test_merging_accepts_what_is_whitelisted() -> None:
     """R14: a reject that the whitelist names gives way; one below it is somebody's, and stays."""
     text = policy(REJECT, **{"quay.io": REJECT, "quay.io/evil": REJECT, "old.test": ACCEPT})
     merged = merge(text, Settings(whitelist="quay.io"))
-    assert docker(merged) == {"quay.io": ACCEPT, "quay.io/evil": REJECT, "quay.io:443": ACCEPT}
+    assert docker(merged) == {
+        "quay.io": ACCEPT,
+        "quay.io/evil": REJECT,
+        "quay.io:443": ACCEPT,
+        "quay.io:443/evil": REJECT,
+    }
     assert json.loads(merged)["transports"].keys() == {"docker"}  # it rejected them before
 
 
@@ -438,6 +451,52 @@ def test_a_signature_is_wanted_under_every_spelling_of_a_host() -> None:
         "quay.io/acme": SIGNED,
         "quay.io:443/acme": SIGNED,
     }
+
+
+@pytest.mark.parametrize("whitelist", ["quay.io", "quay.io/acme", None])
+@pytest.mark.parametrize("wanted", [SIGNED, REJECT, SIGNED + REJECT])
+def test_no_other_spelling_is_a_way_around_what_is_below(
+    whitelist: str | None, wanted: list[dict[str, str]]
+) -> None:
+    """R3: what quay.io/acme/api wants or rejects, quay.io:443/acme/api did not let past before."""
+    text = policy(REJECT, **{"quay.io/acme/api": wanted})
+    merged = merge(text, Settings(whitelist=whitelist))
+    assert docker(merged)["quay.io:443/acme/api"] == docker(merged)["quay.io/acme/api"]
+    assert accepts(merged, "quay.io/acme/api/x", "quay.io:443/acme/api/x") == [False, False]
+    assert accepts(merged, "quay.io:443/acme/b") == [True]
+    assert merge(merged, Settings(whitelist=whitelist)) == merged
+    # Where nothing is changed, nothing is added.
+    assert merge(policy(ACCEPT, **{"quay.io": SIGNED}), Settings()) == policy(
+        ACCEPT, **{"quay.io": SIGNED}
+    )
+
+
+@pytest.mark.parametrize("scope", ["harbor.corp", "harbor.corp/proxy", "harbor.corp/proxy/acme"])
+@pytest.mark.parametrize(
+    "whitelist", ["harbor.corp", "harbor.corp/proxy", "harbor.corp/proxy/acme"]
+)
+def test_the_host_that_stands_for_the_default_registry_is_no_way_around_a_signature(
+    scope: str, whitelist: str
+) -> None:
+    """R11: its images are the default registry's."""
+    settings = Settings(default_registry="harbor.corp/proxy", whitelist=whitelist)
+    merged = merge(policy(REJECT, **{scope: SIGNED}), settings)
+    assert (
+        accepts(merged, "harbor.corp/proxy/acme/x", "default-registry.invalid/acme/x")
+        == [False] * 2
+    )
+    assert merge(merged, settings) == merged
+    assert required(merged, "default-registry.invalid/acme/x:1") == SIGNED
+
+
+def test_opening_the_default_opens_no_other_transport() -> None:
+    """R14: the whitelist is about registries, and so is that there is none."""
+    merged = json.loads(
+        merge(json.dumps({"default": REJECT, "transports": {"dir": {"/x": ACCEPT}}}), Settings())
+    )
+    assert merged["default"] == ACCEPT
+    assert {name for name, scopes in merged["transports"].items() if scopes[""] == REJECT} == LOCAL
+    assert merged["transports"]["dir"]["/x"] == ACCEPT
 
 
 def test_a_rejection_beside_a_signature_is_taken_back() -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from wharfinger.core.address import read_address
-from wharfinger.formats._containers import spellings
-from wharfinger.formats._json_text import change, load, without_bom
+from wharfinger.core.address import RegistryAddress, read_address
+from wharfinger.formats._containers import PLACEHOLDER, spellings
+from wharfinger.formats._json_text import Inside, change, load, without_bom
 from wharfinger.formats._policy_json_reader import ACCEPTS, REJECTS, read
 from wharfinger.formats.document import DocumentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from wharfinger.core.settings import DefaultRegistry
 
 __all__ = ["ACCEPT", "LOCAL", "REJECT", "lookup", "merged"]
 
@@ -47,13 +49,14 @@ def lookup(scopes: Mapping[str, _Found], scope: str) -> _Found | None:
     return next((scopes[name] for name in _wider(scope) if name in scopes), None)
 
 
-def merged(text: str, decided: dict[str, bool] | None) -> str:
+def merged(text: str, decided: dict[str, bool] | None, default_registry: DefaultRegistry) -> str:
     """Bring a document in line.
 
     Args:
         text: The document.
         decided: The scopes of registries that are decided, and whether they are accepted, all
             others being rejected; None where nothing is.
+        default_registry: What the placeholder among them stands for.
 
     Returns:
         The changed document.
@@ -67,66 +70,93 @@ def merged(text: str, decided: dict[str, bool] | None) -> str:
             raise DocumentError(remark.place, remark.message)
     document = load(bare)
     old: _Required = document.get("default", [ACCEPT])
-    docker: dict[str, _Required] = document.get("transports", {}).get("docker", {})
-    default = _opened(old) if decided is None else _rejecting(old)
-    if default != document.get("default"):
-        text = change(text, {"default": default})
-    changes = {
-        scope: required
-        for scope, required in _changes(docker, old, decided)
-        if required != docker.get(scope)
+    transports: dict[str, dict[str, _Required]] = document.get("transports", {})
+    docker = transports.get("docker", {})
+    default = (_signed(old) or [ACCEPT]) if decided is None else _rejecting(old)
+    scopes = _scopes(docker, old, decided, default_registry)
+    if decided is not None or default != old:
+        scopes |= _beside(scopes, default, default_registry)
+    changes: dict[str, Any] = {
+        "docker": _differences(docker, scopes | dict.fromkeys(docker.keys() - scopes.keys()))
     }
-    if changes:
-        text = change(text, changes, "transports", "docker")
-    if decided is None or _rejects(old):
-        return text
-    # The default was about these as well.
-    for transport in LOCAL:
-        if "" not in document.get("transports", {}).get(transport, {}):
-            text = change(text, {"": _signed(old) or [ACCEPT]}, "transports", transport)
-    return text
+    if default != old:  # which was about these as well
+        changes |= {name: {"": old} for name in LOCAL if "" not in transports.get(name, {})}
+    inner = {name: Inside(scopes) for name, scopes in changes.items() if scopes}
+    root = _differences(document, {"default": default})
+    return (
+        change(text, root | ({"transports": Inside(inner)} if inner else {}))
+        if root or inner
+        else text
+    )
 
 
 _HARMLESS: Final = frozenset({"default-missing", "never-matches", "official-image", "upper-case"})
 
 
-def _changes(
-    docker: dict[str, _Required], default: _Required, decided: dict[str, bool] | None
-) -> Iterator[tuple[str, _Required | None]]:
-    """Every scope with what it requires now; None for one that goes."""
+def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in wanted.items() if value != there.get(name)}
+
+
+def _scopes(
+    docker: dict[str, _Required],
+    default: _Required,
+    decided: dict[str, bool] | None,
+    default_registry: DefaultRegistry,
+) -> dict[str, _Required]:
+    """What every scope that stays, or comes, requires now."""
+    scopes: dict[str, _Required] = {}
     for scope, required in docker.items():
-        accepted = decided is None or lookup(decided, scope)
-        if accepted and decided is not None and scope in decided:
-            yield scope, _signed(required) or [ACCEPT]
-        elif accepted:
-            yield scope, _signed(required) or required
-        else:
-            yield scope, _rejecting(required) if _signed(required) or _rejects(required) else None
+        if decided is not None and decided.get(scope):
+            scopes[scope] = _signed(required) or [ACCEPT]
+        elif decided is None or lookup(decided, scope):
+            scopes[scope] = _signed(required) or required
+        elif _signed(required) or _rejects(required):
+            scopes[scope] = _rejecting(required)
     for scope, accepted in (decided or {}).items():
         if scope not in docker:
-            signed = next(filter(None, _signatures(docker, default, scope)), None)
-            yield scope, (signed or [ACCEPT]) if accepted else [REJECT]
+            found = (lookup(docker, name) or default for name in _alike(scope, default_registry))
+            signed = next(filter(None, map(_signed, found)), [ACCEPT])
+            scopes[scope] = signed if accepted else [REJECT]
+    return scopes
 
 
-def _signatures(
-    docker: dict[str, _Required], default: _Required, scope: str
-) -> Iterator[_Required]:
-    """The signatures that are wanted for a scope so far, under any spelling of its host."""
+def _beside(
+    scopes: dict[str, _Required], default: _Required, default_registry: DefaultRegistry
+) -> dict[str, _Required]:
+    """What is rejected or signed under one name of a host, for those that would let it past."""
+    return {
+        name: required
+        for scope, required in scopes.items()
+        if any(item != ACCEPT for item in required)
+        for name in _alike(scope, default_registry)
+        if name not in scopes and all(item == ACCEPT for item in lookup(scopes, name) or default)
+    }
+
+
+def _alike(scope: str, default_registry: DefaultRegistry) -> Iterator[str]:
+    """The scope, and those that are about the same images under another name of their host."""
     host, slash, path = scope.partition("/")
-    address = read_address(host)
-    for spelling in [host, *(spellings(address) if address else ())]:
-        found = lookup(docker, f"{spelling}{slash}{path}")
-        yield _signed(docker.get("", default) if found is None else found)
+    prefix = f"{default_registry.prefix}/"
+    yield scope
+    if host == PLACEHOLDER and default_registry.prefix:
+        address: RegistryAddress | None = default_registry.address
+        slash, path = "/", f"{prefix}{path}".rstrip("/")
+    else:
+        address = read_address(host)
+    for spelling in spellings(address) if address else ():
+        yield f"{spelling}{slash}{path}"
+    if (
+        default_registry.prefix
+        and address == default_registry.address
+        and f"{path}/".startswith(prefix)
+    ):
+        yield f"{PLACEHOLDER}/{path.removeprefix(prefix[:-1]).strip('/')}".rstrip("/")
 
 
 def _signed(required: _Required) -> _Required:
     """The requirements without rejections, where there is one for a signature; else none."""
     kept = [item for item in required if item != REJECT]
     return kept if any(item != ACCEPT for item in kept) else []
-
-
-def _opened(required: _Required) -> _Required:
-    return _signed(required) or [ACCEPT]
 
 
 def _rejecting(required: _Required) -> _Required:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -9,10 +10,12 @@ import attrs
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.core.errors import nearest
 from wharfinger.formats._json_text import kind, load, members, object_at, repeated
-from wharfinger.formats.document import Parsed, place
+from wharfinger.formats.document import DocumentError, Parsed, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from wharfinger.formats._json_text import Member
 
 __all__ = ["ACCEPTS", "REJECTS", "Policy", "Scope", "read"]
 
@@ -67,6 +70,24 @@ class Policy(Parsed[Scope]):
     refused: bool = False
 
 
+class _Repeating(dict[str, Any]):
+    """An object of whose members some have one name."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _Repeating(found)
+
+
+def _decoded(text: str, member: Member) -> Any:  # noqa: ANN401  # as JSON has it
+    """The value of a member, in which objects that repeat a name are known."""
+    try:
+        return json.loads(text[member.value_start : member.end], object_pairs_hook=_object)
+    except RecursionError:  # some calls deeper than load, which had read it
+        pass
+    raise DocumentError(place(member.name), "its nesting is too deep")
+
+
 def read(text: str, *, marked: bool) -> Policy:
     """Read a document.
 
@@ -100,9 +121,10 @@ class _Reader:
                 repair = f"write {near}" if near else "take it out"
                 self.refuse("unknown-member", "there is no such member", repair, name)
         default: tuple[str, ...] = ()
-        if "default" in document:
-            default = self.requirements(document["default"], "default")
-        else:
+        for member in members(text):
+            if member.name == "default":
+                default = self.requirements(_decoded(text, member), "default")
+        if "default" not in document:
             self.refuse("default-missing", "there is no default", "write one", "default")
         entries = []
         transports = document.get("transports", {})
@@ -123,7 +145,7 @@ class _Reader:
                 continue
             path = ("transports", member.name)
             self.repeated(repeated(text, member.value_start), path)
-            for scope, value in member.value.items():
+            for scope, value in _decoded(text, member).items():
                 types = self.requirements(value, *path, scope)
                 if member.name == "docker":
                     self.surprises((*path, scope), scope)
@@ -138,6 +160,8 @@ class _Reader:
         return tuple(self.requirement(item, *path, position) for position, item in enumerate(value))
 
     def requirement(self, item: object, *path: str | int) -> str:
+        if isinstance(item, _Repeating):
+            self.refuse("repeated", "a member of it stands there twice", "keep one", *path)
         word = item.get("type") if isinstance(item, dict) else None
         if not isinstance(item, dict) or not isinstance(word, str) or word not in _TYPES:
             self.refuse(

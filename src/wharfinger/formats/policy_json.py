@@ -41,7 +41,8 @@ def parse(text: str) -> Policy:
         text: The document.
 
     Returns:
-        What it says; ``refused`` tells that containers refuse it as a whole.
+        What it says; ``refused`` tells that containers refuse it as a whole. Of a requirement for a
+        signature only the type is looked at.
 
     Raises:
         DocumentError: When it is not valid JSON, or no object (R20).
@@ -148,7 +149,11 @@ def merge(text: str, settings: Settings, *, any_port: bool = False) -> str:
     asking for it: where the whitelist does not permit it, a ``reject`` is put beside; where the
     whitelist permits what so far needed a signature by a wider scope or the default, it needs it
     still. Scopes that reject stay, but for those the whitelist names; scopes that accept and are
-    not permitted go.
+    not permitted go. Without a whitelist a default that rejects accepts, as R14 has it. What the
+    default was for transports that reach no registry stays as it was.
+
+    What is rejected or signed under one name of a host is so under its other names (R3), where they
+    would let it past otherwise.
 
     Args:
         text: The document.
@@ -175,7 +180,7 @@ def merge(text: str, settings: Settings, *, any_port: bool = False) -> str:
     scopes = _scopes(settings, any_port=any_port)
     if not without_bom(text).strip():
         return render(settings, any_port=any_port)
-    return merged(text, scopes)
+    return merged(text, scopes, settings.default_registry)
 
 
 def limits(settings: Settings) -> tuple[Diagnostic, ...]:
