@@ -203,6 +203,8 @@ def test_a_key_in_another_case_is_read_as_containers_do() -> None:
     """BurntSushi/toml, which containers use, folds the case of keys."""
     conf = parse('[[Registry]]\nLocation = "quay.io"\nBLOCKED = true\n')
     assert [entry.blocked for entry in conf.entries] == [True]
+    conf = parse('[["regi\u017ftry"]]\nlocation = "quay.io"\n"bloc\u212aed" = true\n')
+    assert [entry.blocked for entry in conf.entries] == [True]
 
 
 @pytest.mark.parametrize(
@@ -214,6 +216,9 @@ def test_a_key_in_another_case_is_read_as_containers_do() -> None:
         ("a = " + "[" * 100_000, ""),
         ("x = 1\n" + ".".join("a" * 20_000) + " = 1", "line 2"),
         ("[" + ".".join("a" * 20_000) + "]", "line 1"),
+        ('x = {"a\\"b" = 1, y' + ".y" * 20_000 + " = 1}", "line 1"),
+        ('x = ["""\n' + '\\"""\n' * 100_000, "line 100002"),
+        (f"# wharfinger: R11: x\n# wharfinger: R7: y\nb = {CANARY}", "line 3, column 5"),
     ],
 )
 def test_what_is_no_toml_is_refused_with_its_line(text: str, place: str) -> None:
@@ -248,6 +253,21 @@ def test_a_megabyte_is_read(text: str, entries: int, diagnostics: int) -> None:
     merged = merge(text, Settings(), environment("evil.test", inactive="evil.test"))
     assert merged.count("evil.test") == 2
     assert len(merged) > len(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# see [a.b.c.d.e.f.g.h.i.j]\n",
+        'x = "1,a.b.c.d.e.f.g.h.i.j"\n',
+        'x = """\na.b.c.d.e.f.g.h.i.j"""\n',
+        "x = '''\na.b.c.d.e.f.g.h.i.j'''\n",
+    ],
+)
+def test_a_string_and_a_comment_hold_no_keys(text: str) -> None:
+    """R20: what is refused for its cost is refused where it costs."""
+    assert len(parse(text).diagnostics) == text.count("=")
+    assert text in merge(text, Settings())
 
 
 def test_user_information_is_not_told() -> None:
@@ -537,6 +557,36 @@ def test_an_alias_is_led_to_where_the_default_registry_has_it() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '"a\\"b" = 1\n',
+        '["a\\"b"]\n"]\\\\" = 1\n',
+        '[[registry]]\n"location\\u0000" = 1\nlocation = "q.test"\n\'"\' = {"}\\"" = "]"}\n',
+    ],
+)
+def test_names_may_have_any_character(text: str) -> None:
+    """TOML has escapes in names, too."""
+    merged = merge(text, Settings(), environment("evil.test", inactive="evil.test"))
+    assert merged.count("evil.test") == 2
+    assert text in merged
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\n\n"])
+def test_new_tables_stand_behind_what_the_last_one_gets(ending: str) -> None:
+    """R7, R11: an alias and a table that are both new, where the text ends with the aliases."""
+    text = f'[aliases]\nubuntu = "docker.io/library/ubuntu"{ending}'
+    env = environment("quay.io", inactive="quay.io")
+    conf = parse(merge(text, Settings(), env, short_names=["acme/api"]))
+    assert conf.aliases["acme/api"] == "docker.io/acme/api"
+    assert [entry.blocked for entry in conf.entries] == [True]
+    # The other way round: the table goes from where an alias comes.
+    blocked = merge(text, Settings(), env)
+    conf = parse(merge(blocked, Settings(), environment("quay.io"), short_names=["acme/api"]))
+    assert conf.aliases["acme/api"] == "docker.io/acme/api"
+    assert conf.entries == ()
+
+
+@pytest.mark.parametrize(
     ("text", "place"),
     [
         ('registry = [{location = "quay.io"}]\n', "registry"),
@@ -544,6 +594,9 @@ def test_an_alias_is_led_to_where_the_default_registry_has_it() -> None:
         ('[registries.search]\nregistries = ["quay.io"]\n', "registries"),
         ('[[registry]]\nlocation = "quay.io"\nBlocked = true\n', "registry[0].Blocked"),
         ('[[Registry]]\nlocation = "quay.io"\n', "Registry"),
+        # Go folds the long s and the sign of the kelvin.
+        ('[["regi\u017ftry"]]\nlocation = "quay.io"\n', r'["regi\u017ftry"]'),
+        ('[[registry]]\nlocation = "x"\n"bloc\u212aed" = 1\n', r'registry[0]["bloc\u212aed"]'),
         ("[[registry]]\nlocation = 1\n", "registry[0].location"),
         # It is as long as evil.test, and comes before it.
         ('[[registry]]\nprefix = "*.ab.test"\n', "registry[0]"),
@@ -581,3 +634,7 @@ def test_the_lines_at_the_top_follow() -> None:
         Settings(), env.activated("ci/1")
     )
     assert "R7" not in merge(text, Settings(), env.activated("ci/1"))
+    crlf = text.replace("\n", "\r\n")
+    assert merge(crlf, Settings(), env) == crlf
+    active = merge(crlf, Settings(), env.activated("ci/1"))
+    assert active.count("\n") == active.count("\r\n")

@@ -81,11 +81,14 @@ def _edits(text: str, plan: Plan, settings: Settings) -> list[Edit]:
             "registries", "this is version 1 of the format; write version 2, [[registry]] tables"
         )
     found = tables(text)
-    return [
+    tail: list[str] = []
+    edits = [
         *_search_edits(text, document, found[0], plan),
-        *_registry_edits(text, document, found, plan),
-        *_alias_edits(text, document, found, plan, settings),
+        *_registry_edits(text, document, found, plan, tail),
+        *_alias_edits(text, document, found, plan, settings, tail),
     ]
+    # Behind all else: what is added to the last table may end where the text does.
+    return [*edits, _line(text, len(text), "".join(tail))] if tail else edits
 
 
 def _search_edits(text: str, document: dict[str, Any], root: Table, plan: Plan) -> Iterator[Edit]:
@@ -102,8 +105,9 @@ def _search_edits(text: str, document: dict[str, Any], root: Table, plan: Plan) 
 
 
 def _registry_edits(
-    text: str, document: dict[str, Any], found: list[Table], plan: Plan
+    text: str, document: dict[str, Any], found: list[Table], plan: Plan, tail: list[str]
 ) -> Iterator[Edit]:
+    """Change the tables that are there; new ones go to the tail."""
     entries = document.get("registry", [])
     where = [at for at, table in enumerate(found) if table.name == ("registry",)]
     if not isinstance(entries, list) or len(entries) != len(where) or "registry" in found[0].keys:
@@ -135,8 +139,7 @@ def _registry_edits(
             del wanted[rule.prefix]
         else:
             yield Edit(_before_gap(text, table.start), table.last, "")
-    for rule in wanted.values():
-        yield _line(text, len(text), f"\n{_written(rule)}")
+    tail += (f"\n{_written(rule)}" for rule in wanted.values())
 
 
 def _block_edits(
@@ -158,8 +161,14 @@ def _block_edits(
 
 
 def _alias_edits(
-    text: str, document: dict[str, Any], found: list[Table], plan: Plan, settings: Settings
+    text: str,
+    document: dict[str, Any],
+    found: list[Table],
+    plan: Plan,
+    settings: Settings,
+    tail: list[str],
 ) -> Iterator[Edit]:
+    """Change the aliases that are there, and add to their table; a new one goes to the tail."""
     aliases = document.get("aliases", {})
     if not isinstance(aliases, dict):
         raise DocumentError("aliases", f"a table is wanted, and this is {kind(aliases)}")
@@ -184,7 +193,7 @@ def _alias_edits(
     if added and table is not None:
         yield _line(text, table.last, _aliases(added))
     elif added:
-        yield _line(text, len(text), f"\n[aliases]\n{_aliases(added)}")
+        tail.append(f"\n[aliases]\n{_aliases(added)}")
 
 
 def _located(name: str, settings: Settings) -> str | None:
@@ -212,8 +221,9 @@ def _leads_to(value: object, wanted: str) -> bool:
 def _check_case(path: tuple[str | int, ...], entry: dict[str, Any], names: Iterable[str]) -> None:
     """Containers read keys in any case, and of two spellings of one either."""
     for key in entry:
-        if key not in names and key.lower() in names:
-            raise DocumentError(place(*path, key), f"write it in lower case: {key.lower()}")
+        # As Go folds it: the long s is an s, and the sign of the kelvin a k.
+        if key not in names and (name := key.casefold()) in names:
+            raise DocumentError(place(*path, key), f"write it in lower case: {name}")
 
 
 def _check_tables(entries: list[dict[str, Any]], rules: tuple[Rule, ...]) -> None:

@@ -106,7 +106,7 @@ class _Reader:
             return value
         found: dict[str, Any] = {}
         for key, item in value.items():
-            name = key.lower()
+            name = key.casefold()  # as Go does it, the long s and the sign of the kelvin too
             if name not in known:
                 self.unknown(path, key, known)
                 continue
@@ -123,7 +123,7 @@ class _Reader:
         return found
 
     def unknown(self, path: tuple[str | int, ...], key: str, known: tuple[str, ...]) -> None:
-        if path and key.lower() in _ROOT_ONLY:
+        if path and key.casefold() in _ROOT_ONLY:
             header = "[[registry]]" if known is _TABLE else "[[registry.mirror]]"
             self.remark(
                 "key-under-table",
@@ -134,7 +134,7 @@ class _Reader:
             )
             return
         self.strangers += 1
-        near = nearest(key.lower(), known) if self.strangers <= _MOST_NEAREST else None
+        near = nearest(key.casefold(), known) if self.strangers <= _MOST_NEAREST else None
         told = f"; the nearest is {near}" if near else ""
         repair = f"write {near}" if near else "take it out"
         self.remark("unknown-key", f"containers pass it over{told}", repair, *path, key)

@@ -27,24 +27,25 @@ _KINDS: Final = {
     list: "an array",
     dict: "a table",
 }
+# Strings and comments. One without its end goes to the end of the text, or of its line: the text is
+# no TOML then, and looking for the end again and again would take quadratic time (R20).
+_LINE_STRING: Final = r"""(?:"(?:[^"\\\n]|\\.)*+"?|'[^'\n]*+'?)"""
+_OPAQUE: Final = (
+    r"""(?:"{3}(?:[^"\\]|\\[\s\S]|"{1,2}(?!"))*+(?:"{3,5})?|'{3}(?:[^']|'{1,2}(?!'))*+(?:'{3,5})?"""
+    rf"""|{_LINE_STRING}|\#[^\n]*+)"""
+)
+_PART: Final = rf"(?:[A-Za-z0-9_-]++|{_LINE_STRING})[ \t]*+"
 # The start of a line, table or value, and a key of more parts than any key of these files has.
-_PART: Final = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
-_DEEP: Final = re.compile(rf"(?:^|[\[{{,])[ \t]*+(?:{_PART}\.[ \t]*+){{8}}", re.MULTILINE)
+_DEEP: Final = re.compile(
+    rf"(?P<deep>(?:^|[\[{{,])[ \t]*+(?:{_PART}\.[ \t]*+){{8}})|{_OPAQUE}", re.MULTILINE
+)
 _BLANK: Final = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
 _SPACE: Final = re.compile(r"[ \t]*+")
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]++")
 _HEADER: Final = re.compile(rf"\[\[?[ \t]*+(?:{_PART}\.?[ \t]*+)++\]\]?")
 _NAME: Final = re.compile(rf"(?:{_PART}\.?[ \t]*+)++")
 # What a value consists of; its end is a newline outside brackets.
-_PIECE: Final = re.compile(
-    r'''"""(?:[^"\\]|\\[\s\S]|"{1,2}(?!"))*+"{3,5}'''
-    r"""|'''(?:[^']|'{1,2}(?!'))*+'{3,5}"""
-    r'''|"(?:[^"\\\n]|\\.)*+"'''
-    r"""|'[^'\n]*+'"""
-    r"""|\#[^\n]*+"""
-    r"""|[\[{]|[\]}]|\n"""
-    r"""|[^"'\#\[\]{}\n]++"""
-)
+_PIECE: Final = re.compile(rf"""{_OPAQUE}|[\[{{]|[\]}}]|\n|[^"'\#\[\]{{}}\n]++""")
 
 
 class Key(NamedTuple):
@@ -127,9 +128,10 @@ def load(text: str) -> dict[str, Any]:
         {'aliases': {}}
     """
     text = without_bom(text)
-    if deep := _DEEP.search(text):  # its time is quadratic in the parts of a key (R20)
-        line = text.count("\n", 0, deep.start()) + 1
-        raise DocumentError(f"line {line}", "a key has too many parts")
+    for piece in _DEEP.finditer(text):
+        if piece["deep"]:  # tomllib's time is quadratic in the parts of a key (R20)
+            line = text.count("\n", 0, piece.start()) + 1
+            raise DocumentError(f"line {line}", "a key has too many parts")
     where = ""
     problem = "it is not TOML that can be read: a number is too long, or a nesting too deep"
     try:
@@ -185,7 +187,8 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
 
     Args:
         text: The text.
-        edits: The changes, none of which touches another one; of those at one place, in this order.
+        edits: The changes, none of which overlaps another one; of insertions at one place, in this
+            order.
 
     Returns:
         The changed text.
@@ -196,7 +199,7 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
     """
     pieces: list[str] = []
     at = 0
-    for start, end, new in sorted(edits, key=lambda edit: edit.start):
+    for start, end, new in sorted(edits, key=lambda edit: (edit.start, edit.end)):
         pieces += text[at:start], new
         at = end
     return "".join([*pieces, text[at:]])

@@ -9,9 +9,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from wharfinger.formats._containers import check_types, plan
+from wharfinger.formats._json_text import without_bom
 from wharfinger.formats._registries_conf_edits import OURS, body, merged
 from wharfinger.formats._registries_conf_reader import read
 from wharfinger.formats._registries_conf_values import Mirror, RegistriesConf, RegistryTable
+from wharfinger.formats._toml_text import load
 from wharfinger.formats.document import forgetful
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Mirror", "RegistriesConf", "RegistryTable", "limits", "merge", "parse", "render"]
 
-_HEADER: Final = re.compile(rf"(\ufeff?)((?:{OURS}: [^\n]*+\n)*+)")
+_HEADER: Final = re.compile(rf"(?:{OURS}: [^\n]*+\n)++")
 
 
 @forgetful
@@ -151,13 +153,16 @@ def merge(
     """
     check_types(settings, environment)
     wanted = plan(settings, environment, short_names)
-    found = _HEADER.match(text)
-    if found is None:  # for mypy: it matches nothing, too
-        return text
-    if not text[found.end() :].strip():
-        return found[1] + _header(settings, environment, wanted) + body(wanted)
-    header = _header(settings, environment, wanted) if found[2] else ""
-    return found[1] + header + merged(text[found.end() :], wanted, settings)
+    header = _header(settings, environment, wanted)
+    bom = text[: len(text) - len(without_bom(text))]
+    old = _HEADER.match(text, len(bom))
+    rest = text[old.end() if old else len(bom) :]
+    if not rest.strip():
+        return bom + header + body(wanted)
+    if old:
+        load(text)  # so that an error's line is one of the whole document
+        header = header.replace("\n", "\r\n" if old[0].endswith("\r\n") else "\n")
+    return bom + (header if old else "") + merged(rest, wanted, settings)
 
 
 def limits(settings: Settings, environment: Environment | None = None) -> tuple[Diagnostic, ...]:
