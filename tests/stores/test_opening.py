@@ -8,6 +8,7 @@ import sys
 import textwrap
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -91,13 +92,34 @@ def test_the_file_is_named(tmp_path: Path, form: str) -> None:
         ("postgres://u@h/d", "did you mean postgresql"),
         ("sqllite:///registries.db", "did you mean sqlite"),
         ("mysql://h/d", "there are memory, postgresql, sqlite"),
+        ("POSTGRESQL://u@h/d", "did you mean postgresql"),
         ("registries.db", "there are memory"),
-        ("", "there are memory"),
+        ("", "a URL begins with a scheme; there are memory"),
+        (f"postgres://u:{MARK}@h/d", "did you mean postgresql"),
+        (f"postgresql u:{MARK}@h/d", "a URL begins with a scheme"),
+        (MARK, "a URL begins with a scheme"),
     ],
 )
 def test_unknown_schemes(url: str, near: str) -> None:
-    with pytest.raises(UnknownStore, match=near):
+    """What is no scheme is not quoted, and the URL is in no frame: it may hold a password."""
+    passed = [url]
+    with pytest.raises(UnknownStore, match=near) as caught:
+        open_store(passed.pop(), seal=UNSEALED)
+    assert_silent(caught.value)
+
+
+@pytest.mark.parametrize("url", [None, 1, b"memory:", Path("registries.db")])
+def test_what_is_no_text(url: Any) -> None:  # noqa: ANN401
+    with pytest.raises(TypeError, match="a store's URL is a str, not"):
         open_store(url, seal=UNSEALED)
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:///registries.db", "acme://host"])
+def test_the_seal_is_looked_at_first(url: str) -> None:
+    """Whatever the store, it is told how its secrets are kept."""
+    seal: Any = None
+    with pytest.raises(TypeError, match="seal is SealingKeys or UNSEALED, not NoneType"):
+        open_store(url, seal=seal)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +215,7 @@ def test_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-store\nVersion: 1.0\n")
     (folder / "entry_points.txt").write_text(
         "[wharfinger.stores]\nacme = acme_store:open\nbroken = acme_missing:open\n"
+        "liar = acme_store:lie\nraiser = acme_store:fail\n"
     )
     (tmp_path / "acme_store.py").write_text(
         textwrap.dedent("""
@@ -205,6 +228,13 @@ def test_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
             def open(url, *, seal):
                 return AcmeStore(url, seal)
+
+            def lie(url, *, seal):
+                return {"a": "dict"}
+
+            def fail(url, *, seal):
+                del url
+                raise RuntimeError("no")
         """)
     )
     monkeypatch.syspath_prepend(tmp_path)
@@ -214,8 +244,16 @@ def test_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         store = open_store(url, seal=UNSEALED)
         assert type(store).__name__ == "AcmeStore"
         assert vars(store)["opened"] == (url, UNSEALED)
-    with pytest.raises(UnknownStore, match=r"acme, broken, memory.*did you mean acme"):
+    with pytest.raises(UnknownStore, match=r"acme, broken, liar, memory.*did you mean acme"):
         open_store("acmee://", seal=UNSEALED)
+    passed = [f"{scheme}://u:{MARK}@host" for scheme in ("raiser", "liar", "broken")]
+    for problem in ("broken: can't be loaded, acme_missing:open", "liar: returned a dict"):
+        with pytest.raises(StoreError, match=problem) as caught:
+            open_store(passed.pop(), seal=UNSEALED)
+        assert_silent(caught.value)
+    with pytest.raises(RuntimeError) as raised:
+        open_store(passed.pop(), seal=UNSEALED)
+    assert_silent(raised.value)
     sys.modules.pop("acme_store", None)
 
 

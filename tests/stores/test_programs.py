@@ -235,6 +235,8 @@ def test_secrets_behind_arguments(argument: str, run: Run, capsys: Capture) -> N
         (["activate", "nonsense"], 1, "nonsense"),
         (["list", "--environment", "stagign"], 1, "staging"),
         (["create"], 1, "staging"),
+        (["create", "--environment", " x"], 2, "without blanks around it"),
+        (["events", "--after", "-1", "--environment", "staging"], 2, "after is 0 or more"),
         (["list", "--store", "mysql://root:hunter2@db/x"], 1, "mysql"),
         (["list", "--store", "sqlite:///"], 1, "MemoryStore()"),
         (

@@ -139,6 +139,41 @@ def test_events_page_by_page(store: SQLStore) -> None:
     assert len(pages) == 6
 
 
+@pytest.mark.parametrize("number", [None, "1", 1.0, True])
+def test_what_is_no_number(store: SQLStore, number: Any) -> None:  # noqa: ANN401
+    for call in (
+        lambda: store.events(after=number),
+        lambda: store.events(limit=number),
+        lambda: store.reseal(batch=number),
+    ):
+        with pytest.raises(TypeError, match="is a whole number, not"):
+            call()
+
+
+@pytest.mark.parametrize("actor", [None, 1, b"alice"])
+def test_what_is_no_actor(store: SQLStore, actor: Any) -> None:  # noqa: ANN401
+    with pytest.raises(TypeError, match="an actor is a str, not"):
+        store.acting_as(actor)
+
+
+def test_numbers_out_of_reach(store: SQLStore) -> None:
+    """No event comes after a number that no database counts to; a batch of none seals nothing."""
+    fill(store)
+    assert store.events(after=10**30) == []
+    assert len(store.events(limit=10**30)) == 6
+    assert store.events(limit=0) == []
+    for name in ("c\0i", "\ud800", "x" * 1000):
+        assert store.events(name) == []
+    for call in (
+        lambda: store.events(after=-1),
+        lambda: store.events(limit=-1),
+        lambda: store.reseal(batch=0),
+    ):
+        with pytest.raises(ValueError, match="or more"):
+            call()
+    assert store.reseal(batch=10**30) == 0
+
+
 def test_no_event_comes_late(postgresql: PostgreSQL, opened: Callable[[str], SQLStore]) -> None:
     """Of two transactions at once on PostgreSQL, what the reader has read stays all there was.
 

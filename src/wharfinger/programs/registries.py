@@ -11,6 +11,7 @@ from wharfinger import (
     Credential,
     CredentialKind,
     InvalidCredential,
+    InvalidEnvironment,
     MalformedInput,
     Orchestration,
     Secret,
@@ -39,8 +40,8 @@ all of it but the newline at its end.
   $ export WHARFINGER_STORE=sqlite:///registries.db
   $ wharfinger registries add quay.io --username ci --environment staging --key-file wharfinger.key
 
-Exit status: 0 it is done, 1 the store refused it or can't be used, 2 the command line, an address,
-a credential or a key file is malformed.
+Exit status: 0 it is done, 1 the store refused it or can't be used, 2 the command line, a name, an
+address, a credential or a key file is malformed.
 """
 
 _ACTIONS: Final = {
@@ -84,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
             create=options.action in _MAKING,
         )
         return _run(store, options)
-    except (MalformedInput, InvalidCredential) as error:
+    except (MalformedInput, InvalidCredential, InvalidEnvironment) as error:
         complaint, status = told(error), _MALFORMED
     except WharfingerError as error:
         complaint, status = told(error), _REFUSED

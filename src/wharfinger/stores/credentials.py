@@ -213,7 +213,10 @@ def check_keys(connection: sa.Connection, seal: Seal) -> None:
     used = set(connection.scalars(sa.select(_K.key_id)))
     if used and not used & set(seal.ids):
         given = ", ".join(seal.ids) or "none"
-        msg = f"the secrets are sealed with {', '.join(sorted(used))}, and {given} is given"
+        msg = (
+            f"the secrets are sealed with {', '.join(sorted(used))}, and {given} is given; "
+            "give the keys of this store, a new one in front of them"
+        )
         raise WrongKey(msg)
     current = next(iter(seal.ids), None)
     if current is not None and current not in used:

@@ -50,7 +50,7 @@ def told(error: Exception, *, committing: bool) -> StoreError | Again:
             return _told_by_sqlite(name)
         return _told_by_postgresql(error, committing=committing)
     if isinstance(error, exc.TimeoutError):
-        return Again(StoreUnavailable("every connection to the database is in use"))
+        return Again(StoreUnavailable("every connection to the database is in use; try again"))
     if isinstance(error, exc.SQLAlchemyError):
         return StoreError(f"the database could not be used ({type(error).__name__})")
     return StoreError(_UNKEEPABLE)
@@ -60,9 +60,12 @@ _UNKEEPABLE: Final = (
     "a text with a NUL or half a character in it, or a number of too many digits, is none that "
     "the database can keep; nothing was changed"
 )
-_LOCKED: Final = "the database stayed locked"
-_FULL: Final = "there is no room left on the database's disk; nothing was changed"
-_READONLY: Final = "the database may not be written to; nothing was changed"
+_LOCKED: Final = "the database stayed locked; try again, or look who holds it"
+_FULL: Final = "there is no room left on the database's disk; make some; nothing was changed"
+_READONLY: Final = (
+    "the database may not be written to; mend the rights of the file, its folder or the role; "
+    "nothing was changed"
+)
 _CONTRADICTION: Final = (
     "rows of the database contradict each other; nothing was changed; bring back a copy"
 )
@@ -78,7 +81,10 @@ _SQLITE: Final[dict[str, tuple[type[StoreError], str]]] = {
     "SQLITE_CONSTRAINT": (StoreCorrupt, _CONTRADICTION),
     "SQLITE_CORRUPT": (StoreCorrupt, _DAMAGED),
     "SQLITE_FULL": (StoreFull, _FULL),
-    "SQLITE_IOERR": (StoreUnavailable, "the disk failed to read or write the database"),
+    "SQLITE_IOERR": (
+        StoreUnavailable,
+        "the disk failed to read or write the database; look at its health",
+    ),
     "SQLITE_LOCKED": (StoreUnavailable, _LOCKED),
     "SQLITE_NOTADB": (StoreCorrupt, _DAMAGED),
     "SQLITE_PERM": (StoreNotWritable, _READONLY),
@@ -143,4 +149,6 @@ def _told_without_connection(
         return StoreUnavailable(
             "the database refused the connection; look at its name, the user and the password"
         )
-    return Again(StoreUnavailable("the database can't be reached"))
+    return Again(
+        StoreUnavailable("the database can't be reached; look whether it runs, and at the URL")
+    )

@@ -16,6 +16,7 @@ from wharfinger.stores import schema
 from wharfinger.stores.errors import StoreCorrupt
 
 __all__ = [
+    "MAX_NUMBER",
     "Found",
     "Loaded",
     "additions_of",
@@ -38,7 +39,8 @@ _E: Final = schema.environments.c
 _R: Final = schema.registries.c
 _REGISTRY: Final = (_R.sequence, _R.address, _R.username, _R.state, _R.added_by)
 _SUGGESTIONS: Final = 1000
-_MAX_NUMBER: Final = 2**63 - 1
+MAX_NUMBER: Final = 2**63 - 1
+"""The highest number that a database counts to."""
 
 
 class Found(NamedTuple):
@@ -351,7 +353,7 @@ def known_sequence(name: str, registry_id: str) -> int:
         The number, or 0, which no registry has.
     """
     sequence = sequence_of(name, registry_id)
-    return sequence if sequence <= _MAX_NUMBER else 0
+    return sequence if sequence <= MAX_NUMBER else 0
 
 
 def environment_not_found(connection: sa.Connection, name: str) -> EnvironmentNotFound:

@@ -115,7 +115,7 @@ class SealingKeys:
                 raise UnsafeKeyFile(msg)
             keys = _decoded(file.read().split())
         if keys is None:
-            msg = f"{os.fspath(path)} has a line that is no key: 32 bytes in base64"
+            msg = f"{os.fspath(path)} has no key, or a line that is none: 32 bytes in base64"
             raise ValueError(msg)
         return cls(*keys)
 
@@ -221,7 +221,9 @@ class SealingKeys:
         cipher = self._ciphers.get(key_id)
         if cipher is None:
             given = ", ".join(self.ids)
-            msg = f"the secret was sealed with key {key_id.hex()}, and {given} is given"
+            msg = (
+                f"the secret was sealed with key {key_id.hex()}, and {given} is given; add that key"
+            )
             raise KeyNotFound(key_id.hex(), msg)
         try:
             return Secret(cipher.decrypt(nonce, rest, SEALED + key_id + bound.encode()).decode())

@@ -22,7 +22,7 @@ from wharfinger.stores.database import HOW_TO_MAKE, Database
 from wharfinger.stores.errors import StoreError, StoreNotFound
 from wharfinger.stores.events import Event
 from wharfinger.stores.records import Found, Loaded
-from wharfinger.stores.unsealed import Seal
+from wharfinger.stores.unsealed import Seal, check_seal
 from wharfinger.stores.urls import parse_url
 
 if TYPE_CHECKING:
@@ -69,9 +69,7 @@ class SQLStore:
             TypeError: When ``seal`` is something else.
             WrongKey: When its secrets are sealed with other keys than these.
         """
-        if not isinstance(seal, Seal):
-            msg = f"seal is SealingKeys or UNSEALED, not {type(seal).__name__}"
-            raise TypeError(msg)
+        check_seal(seal)
         target = parse_url(url)
         del url  # it may hold a password, which must not stay in this frame
         if isinstance(target, str):
@@ -99,7 +97,13 @@ class SQLStore:
 
         Returns:
             A store on the same connections.
+
+        Raises:
+            TypeError: When the name is no str.
         """
+        if not isinstance(actor, str):
+            msg = f"an actor is a str, not {type(actor).__name__}"
+            raise TypeError(msg)
         return SQLStore(self._database, self._seal, actor, self._known, self._lock)
 
     def create(
@@ -307,8 +311,15 @@ class SQLStore:
 
         Returns:
             The events.
+
+        Raises:
+            TypeError: When ``after`` or ``limit`` is no whole number, or the name no str.
+            ValueError: When one is below 0.
         """
-        return self._database.read(lambda c: events.read(c, environment, after, limit))
+        first, most = _counted("after", after, least=0), _counted("limit", limit, least=0)
+        if environment is not None and records.known_name(environment) != environment:
+            return []
+        return self._database.read(lambda c: events.read(c, environment, first, most))
 
     def reseal(self, *, batch: int = 500) -> int:
         """Seal every secret with the first of the store's keys, also those not sealed so far.
@@ -325,11 +336,13 @@ class SQLStore:
         Raises:
             KeyNotFound: When a secret was sealed with a key that the store was not opened with.
             SecretTampered: When a secret does not belong where it stands.
+            TypeError: When ``batch`` is no whole number.
+            ValueError: When it is below 1: nothing would be sealed, and it would seem done.
         """
-        total = 0
+        total, most = 0, _counted("batch", batch, least=1)
 
         def work(connection: sa.Connection) -> int:
-            count = credentials.reseal(connection, self._seal, batch)
+            count = credentials.reseal(connection, self._seal, most)
             if count:
                 events.append(connection, "resealed", actor=self._actor)
             return count
@@ -379,6 +392,17 @@ class SQLStore:
     def __reduce__(self) -> NoReturn:
         msg = "a store is not pickled; open it by its URL"
         raise TypeError(msg)
+
+
+def _counted(name: str, number: int, *, least: int) -> int:
+    """Check a number; one that no database counts to is the highest one that it does."""
+    if type(number) is not int:
+        msg = f"{name} is a whole number, not {type(number).__name__}"
+        raise TypeError(msg)
+    if number < least:
+        msg = f"{name} is {least} or more"
+        raise ValueError(msg)
+    return min(number, records.MAX_NUMBER)
 
 
 def _address(address: RegistryAddress | str) -> RegistryAddress:

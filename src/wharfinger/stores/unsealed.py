@@ -6,12 +6,23 @@ sealed one (:mod:`wharfinger.stores.sealing`), and nothing else is a secret.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final, Protocol, final, runtime_checkable
 
 from wharfinger.core.credential import Secret
 from wharfinger.stores.errors import KeyNotFound, SecretTampered
 
-__all__ = ["ID_BYTES", "PLAIN", "SEALED", "UNSEALED", "Seal", "Unsealed", "key_id_of", "tampered"]
+__all__ = [
+    "ID_BYTES",
+    "PLAIN",
+    "SEALED",
+    "UNSEALED",
+    "Seal",
+    "Unsealed",
+    "check_seal",
+    "key_id_of",
+    "tampered",
+]
 
 PLAIN: Final = b"\x00"
 SEALED: Final = b"\x01"
@@ -95,13 +106,12 @@ class Unsealed:
         """
         if sealed[:1] == SEALED:
             key_id = key_id_of(sealed)
-            msg = f"the secret was sealed with key {key_id}, and no key is given"
+            msg = f"the secret was sealed with key {key_id}, and no key is given; give it"
             raise KeyNotFound(key_id, msg)
         if sealed[:1] == PLAIN:
-            try:
+            with suppress(UnicodeDecodeError):
                 return Secret(sealed[1:].decode())
-            except UnicodeDecodeError:
-                del sealed  # most of somebody's password
+        del sealed  # most of somebody's password
         raise tampered(bound)
 
     def __repr__(self) -> str:
@@ -133,4 +143,21 @@ def tampered(bound: str) -> SecretTampered:
     Returns:
         The error.
     """
-    return SecretTampered(f"the secret of {bound} does not open: altered, or copied from elsewhere")
+    return SecretTampered(
+        f"the secret of {bound} does not open: altered, or copied from elsewhere; update the "
+        "registry with its credential, or bring back a copy"
+    )
+
+
+def check_seal(seal: object) -> None:
+    """Refuse what secrets can't be sealed with.
+
+    Args:
+        seal: What a store was given.
+
+    Raises:
+        TypeError: When it is neither keys nor :data:`UNSEALED`.
+    """
+    if not isinstance(seal, Seal):
+        msg = f"seal is SealingKeys or UNSEALED, not {type(seal).__name__}"
+        raise TypeError(msg)
