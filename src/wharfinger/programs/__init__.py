@@ -15,4 +15,5 @@ COMMANDS: Final[dict[str, str]] = {
     "registries": "list and change the registries of a store",
     "render": "write the documents of docker, podman and Kubernetes from a store",
     "trust": "make a host trust an insecure or self-signed registry, or undo it",
+    "update": "keep the credentials of a store from lapsing",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from math import inf
+from math import ceil, inf
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +12,7 @@ import attrs
 
 from wharfinger.core.errors import EnvironmentNotFound, RegistryNotFound, WharfingerError
 from wharfinger.sources._tokens import Lane, Place, Token, problem_of
-from wharfinger.sources.schedule import PAUSE, Steady, pause
+from wharfinger.sources.schedule import PAUSE, Steady
 from wharfinger.sources.status import Status
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ class Renewals:
     look_every: float
     _assumed_life: float
     lock: RLock = attrs.Factory(RLock)
-    _steady: Steady = attrs.Factory(Steady)
+    _steady: Steady = attrs.field(
+        init=False, default=attrs.Factory(lambda self: Steady(self.look_every), takes_self=True)
+    )
     _places: dict[str, dict[RegistryAddress, Place]] = attrs.Factory(dict)
     _seen: dict[str, Environment] = attrs.Factory(dict)
     _missing: tuple[str, ...] = ()
@@ -101,7 +103,8 @@ class Renewals:
         """When there is something to do: a look, or one of the sources' tokens."""
         with self.lock:
             due = min([self._look_at, *(lane.next_due() for lane in lanes)])
-            return now + timedelta(seconds=max(0.0, due - self._steady.at(now)))
+            left = max(0.0, due - self._steady.at(now))
+            return now + timedelta(microseconds=ceil(left * 1e6))  # not a moment too early
 
     def refused(self, environment: str, address: RegistryAddress, now: datetime) -> bool:
         """A registry has refused its credential: say whether a newer one is on its way."""
@@ -117,7 +120,8 @@ class Renewals:
         """How it is doing."""
         with self.lock:
             passed = self._steady.seen(now)
-            tokens = [lane.tokens[name] for lane in self.lanes for name in sorted(lane.tokens)]
+            known = (lane.tokens[name] for lane in self.lanes for name in sorted(lane.tokens))
+            tokens = [token for token in known if token.places]
             told = tuple(token.status(now, passed) for token in tokens)
             healthy = (
                 passed < self._looked + _BLIND * self.look_every
@@ -180,7 +184,8 @@ class Renewals:
     def _forget(self, name: str) -> None:
         self._seen.pop(name, None)
         for place in self._places.pop(name).values():
-            self._drop(place)
+            place.token.drop(place)
+            place.token.lane.schedule(place.token)
 
     def _adopt(self, environment: Environment, passed: float) -> None:
         """Mind the registries in force of an environment, and no longer those that are not."""
@@ -191,18 +196,19 @@ class Renewals:
         in_force = {registry.address: registry for registry in environment.registries}
         with self.lock:
             places = self._places.setdefault(name, {})
+            changed: dict[str, Token] = {}
             for address, place in [*places.items()]:
                 registry = in_force.get(address)
                 if registry is None or registry.id != place.id:
-                    del places[address]
-                    self._drop(place)
-            changed: dict[str, Token] = {}
-            for address, registry in in_force.items():
-                token = None if address in places else self._token(address, passed)
-                if token is not None:
-                    places[address] = Place(name, registry.id, address, token)
-                    token.add(places[address], passed)
+                    token = places.pop(address).token
+                    token.drop(place)
                     changed[f"{token.lane.position} {token.name}"] = token
+            for address, registry in in_force.items():
+                served = None if address in places else self._token(address, passed)
+                if served is not None:
+                    places[address] = Place(name, registry.id, address, served)
+                    served.add(places[address], passed)
+                    changed[f"{served.lane.position} {served.name}"] = served
             for token in changed.values():
                 token.lane.schedule(token)
             self._seen[name] = environment
@@ -218,11 +224,6 @@ class Renewals:
             if name is not None:
                 return lane.token(str(name), passed)
         return None
-
-    @staticmethod
-    def _drop(place: Place) -> None:
-        place.token.drop(place)
-        place.token.lane.schedule(place.token)
 
     def _renew(self, token: Token, now: datetime, passed: float) -> None:
         with self.lock:
@@ -259,7 +260,10 @@ class Renewals:
         """Store what is held for the registries that have not got it yet."""
         with self.lock:
             credential = token.held
-            if credential is None or passed >= token.ends or not token.waiting:
+            if credential is None or not token.waiting:
+                return
+            if passed >= token.ends:  # it is no good any more, and the next one is stored
+                token.store_at = inf
                 return
             if passed < self._store_at:  # the store was not there a moment ago
                 token.store_at = self._store_at
@@ -293,12 +297,11 @@ class Renewals:
         with self.lock:
             token.store_error = problem
             if problem is None:
-                token.store_failures = 0
                 return
-            token.store_failures += 1
-            token.store_at = passed + pause(token.store_failures, token.life, token.name)
-            # Other tokens are stored first then: one bad registry must not stop them all.
+            # Until then no other is stored either, and then the others come first: a store that is
+            # gone is asked once a minute, and one bad registry does not stop them all.
             self._store_at = passed + PAUSE
+            token.store_at = passed + token.pause(1, passed)
             fields["registries"] = len(token.waiting)
         _warn("not stored", **fields, error=problem)
 

@@ -12,7 +12,7 @@ import attrs
 
 from wharfinger.core.credential import Credential, check_credential
 from wharfinger.core.errors import InvalidCredential
-from wharfinger.sources.schedule import LONGEST_PAUSE, MARGIN, PAUSE, pause, renewal
+from wharfinger.sources.schedule import MARGIN, PAUSE, pause, renewal
 from wharfinger.sources.source import CredentialSource, Issued
 from wharfinger.sources.status import TokenStatus
 
@@ -43,10 +43,11 @@ class Token:
     name: str
     lane: Lane
     renew_at: float
+    since: float
     places: dict[str, Place] = attrs.Factory(dict)
     waiting: dict[str, Place] = attrs.Factory(dict)  # those that have not got what is held
     held: Credential | None = None
-    life: float = LONGEST_PAUSE * 50
+    life: float | None = None
     ends: float = -inf
     renewed: float = -inf
     renewed_at: datetime | None = None
@@ -57,7 +58,6 @@ class Token:
     failures: int = 0
     error: str | None = None
     store_at: float = -inf
-    store_failures: int = 0
     store_error: str | None = None
     # Whether it is renewed because a registry refused it, and how often in a row that was so.
     hurried: bool = False
@@ -81,6 +81,11 @@ class Token:
         self.places.pop(place.id, None)
         self.waiting.pop(place.id, None)
 
+    def retire(self) -> None:
+        """No registry has it: what is held is forgotten, and when it was made in a minute."""
+        self.held, self.life, self.ends = None, None, -inf
+        self.renew_at = self.attempted + PAUSE
+
     def address(self) -> RegistryAddress | None:
         """One of its registries' addresses, after a failure the next one's; None without any."""
         if not self.places:
@@ -93,13 +98,12 @@ class Token:
         told = issued.expires_at
         life = 0.0 if told is None else (told - now).total_seconds()
         self.assumed = life <= 0
-        self.life = min(assumed_life if self.assumed else life, _LONGEST_LIFE)
-        self.ends = passed + self.life
+        self.life = life = min(assumed_life if self.assumed else life, _LONGEST_LIFE)
+        self.ends = passed + life
         if self.held is None or issued.credential != self.held:
             self.held = issued.credential
             self.waiting = {**self.places}
-            self.store_failures = 0
-            self.store_at = passed
+        self.store_at = passed
         for place in self.places.values():
             if place.id not in self.waiting:  # it has this very credential
                 self.stored(place)
@@ -107,12 +111,12 @@ class Token:
         self.error, self.failures = None, 0
         self.refusals = self.refusals + 1 if self.hurried else 0
         self.hurried = False
-        self.renew_at = passed + renewal(self.life, self.name)
+        self.renew_at = passed + renewal(life, self.name)
 
     def stored(self, place: Place) -> None:
         """A registry has what is held."""
         self.waiting.pop(place.id, None)
-        place.margin_at = self.ends - MARGIN * self.life
+        place.margin_at = self.ends - MARGIN * (self.life or 0.0)
 
     def defer(self, place: Place) -> None:
         """A registry could not be given what is held: next time the others come first."""
@@ -123,7 +127,11 @@ class Token:
         """No credential was made."""
         self.error = problem
         self.failures += 1
-        self.renew_at = passed + pause(self.failures, self.life, self.name)
+        self.renew_at = passed + self.pause(self.failures, passed)
+
+    def pause(self, failures: int, passed: float) -> float:
+        """How long it is left alone; before its first credential, ever longer as time goes by."""
+        return pause(failures, passed - self.since if self.life is None else self.life, self.name)
 
     def refuse(self, place: Place, passed: float) -> bool:
         """A registry has refused its credential: say whether a newer one is to be stored there."""
@@ -133,7 +141,7 @@ class Token:
             return True  # what was refused is an older one
         if passed < self.renewed + PAUSE:
             return False  # and so it is here
-        soonest = self.attempted + pause(self.refusals + 1, self.life, self.name)
+        soonest = self.attempted + self.pause(self.refusals + 1, passed)
         self.hurried = True
         self.renew_at = min(self.renew_at, max(passed, soonest))
         return True
@@ -170,18 +178,15 @@ class Lane:
     def token(self, name: str, passed: float) -> Token:
         """A token of its source; a new one is due at once."""
         if name not in self.tokens:
-            self.tokens[name] = Token(name, self, passed)
+            self.tokens[name] = Token(name, self, renew_at=passed, since=passed)
         return self.tokens[name]
 
     def schedule(self, token: Token) -> None:
         """Put a token where it belongs, once what is known of it has changed."""
         if token.running:
             return  # it is put back by who runs it
-        token.ticket = 0
         if not token.places:
-            token.held = None
-            self.tokens.pop(token.name, None)
-            return
+            token.retire()
         self._tickets += 1
         token.ticket = self._tickets
         heappush(self._heap, (token.due(), token.ticket, token))
@@ -197,12 +202,14 @@ class Lane:
 
     def take(self, passed: float) -> Token | None:
         """Take the token that is due first, if any is: nobody else takes it then."""
-        if self.next_due() > passed:
-            return None
-        token = heappop(self._heap)[2]
-        token.ticket = 0
-        token.running = True
-        return token
+        while self.next_due() <= passed:
+            token = heappop(self._heap)[2]
+            token.ticket = 0
+            if token.places:
+                token.running = True
+                return token
+            del self.tokens[token.name]
+        return None
 
 
 def problem_of(issued: object) -> str | None:

@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST_PAUSE", "MARGIN", "PAUSE", "Steady", "pause", "renewal", "share"]
 
-# 1 + T / (EARLIEST * life) calls in a time T are never more than 1.3 * (1 + T / life), the fewest
-# that there can be.
-_EARLIEST: Final = 0.80
-_LATEST: Final = 0.88
+# Earlier would cost more than 1.3 times the fewest calls that there can be: in three days of tokens
+# of twelve hours, 7 and not 6.
+_EARLIEST: Final = 0.86
+_LATEST: Final = 0.89
 MARGIN: Final = 0.10
 """The last part of a life: a credential that is within it is about to lapse."""
 PAUSE: Final = 60.0
 """The shortest time between two calls for one token, in seconds."""
-LONGEST_PAUSE: Final = 900.0
+LONGEST_PAUSE: Final = 600.0
 """The longest time between two tries, in seconds; plus a quarter at most."""
-_TRIES: Final = 50  # in a life, so that five fall within the margin
+_TRIES: Final = 100  # in a life, at least, so that ten fall within the margin
 _SPREAD: Final = 0.25
 _BITS: Final = 64
+_RACE: Final = 1.0  # by which two threads may come one after the other
 
 
 def share(name: str, turn: int = 0) -> float:
@@ -56,12 +57,12 @@ def renewal(life: float, name: str) -> float:
         name: The token's name.
 
     Returns:
-        Seconds: 80 to 88 hundredths of the life, always the same for a name, and never less than
+        Seconds: 86 to 89 hundredths of the life, always the same for a name, and never less than
         :data:`PAUSE`.
 
     Example:
         >>> round(renewal(12 * 3600, "ecr 123456789012 us-east-1") / 3600, 1)
-        10.4
+        10.6
     """
     return max(PAUSE, life * (_EARLIEST + (_LATEST - _EARLIEST) * share(name)))
 
@@ -80,7 +81,7 @@ def pause(failures: int, life: float, name: str) -> float:
 
     Example:
         >>> [round(pause(n, 12 * 3600, "ecr 123456789012 us-east-1")) for n in (1, 2, 3, 4, 5)]
-        [63, 140, 248, 517, 919]
+        [63, 140, 248, 465, 460]
     """
     longest = min(max(life / _TRIES, PAUSE), LONGEST_PAUSE)
     grown = min(PAUSE * (1 << min(failures - 1, 10)), longest)
@@ -91,16 +92,20 @@ def pause(failures: int, life: float, name: str) -> float:
 class Steady:
     """Time that never goes back, told by a clock that may be set.
 
-    A clock set forward is time that has passed, so that what was due is done; of one set back only
-    what passes from then on is counted. So a wrong clock makes a renewal early and not late.
+    A clock set forward is time that has passed. One set back says nothing of how much has, so the
+    most is counted that can have. Either makes a renewal early, and not late.
+
+    Args:
+        most: The longest time between two calls, in seconds.
 
     Example:
         >>> from datetime import UTC, datetime
-        >>> steady = Steady()
+        >>> steady = Steady(60)
         >>> [steady.at(datetime(2026, 1, 1, hour, tzinfo=UTC)) for hour in (3, 4, 2, 3)]
-        [0.0, 3600.0, 3600.0, 7200.0]
+        [0.0, 3600.0, 3660.0, 7260.0]
     """
 
+    _most: float
     _passed: float = 0.0
     _last: datetime | None = None
 
@@ -128,4 +133,7 @@ class Steady:
         """
         if self._last is None:
             return self._passed
-        return self._passed + max(0.0, (now - self._last).total_seconds())
+        since = (now - self._last).total_seconds()
+        if since < -_RACE:
+            since = self._most
+        return self._passed + max(0.0, since)

@@ -33,10 +33,10 @@ class Updater:
     whoever stored it, as an update of the same registry, so that which one is in force stays as it
     is (R6), and the old one stays until the new one is stored.
 
-    A credential is replaced when 80 to 88 hundredths of its life are over, always the same part for
+    A credential is replaced when 86 to 89 hundredths of its life are over, always the same part for
     the same token, so that many don't fall together. What fails is tried again after a minute, two
-    and so on, to a quarter of an hour at most, and less for what lives shortly. A token is never
-    made twice within a minute, for however many registries and threads.
+    and so on, at least ten times in the last tenth of its life, or once a minute where it is short.
+    A token is never asked for twice within a minute, for however many registries and threads.
 
     Args:
         store: Whose credentials they are.

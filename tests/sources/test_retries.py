@@ -1,0 +1,65 @@
+"""Trying again at once, by stamina, what is passing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import attrs
+import pytest
+import stamina
+
+from wharfinger import Credential, RegistryAddress, Secret
+from wharfinger.sources import CredentialSource, Issued, SourceError, retrying
+
+QUAY = RegistryAddress.parse("quay.io")
+
+
+@attrs.define(eq=False)
+class Source:
+    errors: list[Exception]
+    calls: int = 0
+
+    def token(self, address: RegistryAddress) -> str | None:
+        return str(address)
+
+    def issue(self, address: RegistryAddress) -> Issued:
+        assert self.token(address)
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return Issued(Credential("bot", Secret("token")), datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=3):
+        yield
+
+
+def test_what_is_passing_is_tried_three_times() -> None:
+    """R21: two failures in a row are over before anybody knows."""
+    source = Source([SourceError("busy", passing=True)] * 2)
+    assert retrying(source).issue(QUAY).credential.username == "bot"
+    assert source.calls == 3
+
+
+def test_a_third_failure_is_told() -> None:
+    source = Source([SourceError("busy", passing=True)] * 3)
+    with pytest.raises(SourceError, match="busy"):
+        retrying(source).issue(QUAY)
+    assert source.calls == 3
+
+
+@pytest.mark.parametrize("error", [SourceError("no"), KeyError("no")], ids=["lasting", "a bug"])
+def test_what_lasts_is_not_tried_again(error: Exception) -> None:
+    source = Source([error])
+    with pytest.raises(type(error)):
+        retrying(source).issue(QUAY)
+    assert source.calls == 1
+
+
+def test_it_is_a_source_that_names_the_same_tokens() -> None:
+    made = retrying(Source([]))
+    assert isinstance(made, CredentialSource)
+    assert made.token(QUAY) == "quay.io"

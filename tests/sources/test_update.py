@@ -1,0 +1,272 @@
+"""``wharfinger update``, on a store in memory or in a file, with a helper program as its source."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wharfinger import Credential, MemoryStore, Secret
+from wharfinger.programs import _update_config, update
+from wharfinger.programs._registries_file import RegistriesFileError
+
+Run = Callable[..., tuple[int, str, str]]
+
+CANARY = "XK7canaryXK7"
+HELPER = f"""#!/bin/sh
+read server
+if [ -e "$0.broken" ]; then echo "{CANARY}"; exit 1; fi
+echo '{{"ServerURL": "'$server'", "Username": "bot", "Secret": "{CANARY}"}}'
+"""
+SOURCES = """
+[[sources]]
+kind = "helper"
+program = "{program}"
+addresses = ["quay.io"]
+"""
+
+
+@pytest.fixture
+def helper(tmp_path: Path) -> Path:
+    path = tmp_path / "docker-credential-test"
+    path.write_text(HELPER)
+    path.chmod(0o700)
+    return path
+
+
+@pytest.fixture
+def config(tmp_path: Path, helper: Path) -> Path:
+    path = tmp_path / "wharfinger.toml"
+    status = f'status_file = "{tmp_path / "status.json"}"\n'
+    path.write_text(f'store = "memory:"\nunsealed = true\n{status}{SOURCES.format(program=helper)}')
+    return path
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
+    made = MemoryStore()
+    made.add("staging", "quay.io", Credential("bot", Secret("none yet")))
+    monkeypatch.setattr(update, "open_chosen", lambda *_, **__: made)
+    return made
+
+
+@pytest.fixture
+def run(config: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*argv: str) -> tuple[int, str, str]:
+        status = update.main(["--config", str(config), *argv])
+        printed = capsys.readouterr()
+        assert CANARY not in printed.out + printed.err
+        return status, printed.out, printed.err
+
+    return run
+
+
+def secret(store: MemoryStore) -> str:
+    (credential,) = store.credentials("staging").values()
+    return credential.secret.reveal()
+
+
+def status_of(config: Path) -> dict[str, Any]:
+    text = (config.parent / "status.json").read_text()
+    assert CANARY not in text
+    told: dict[str, Any] = json.loads(text)
+    return told
+
+
+def test_once_renews_what_is_due(run: Run, store: MemoryStore, config: Path) -> None:
+    """R21: and tells it in the status file and in the log, a JSON object a line."""
+    status, out, err = run("--once")
+    assert (status, out, secret(store)) == (0, "", CANARY)
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert [(line["level"], line["event"]) for line in lines] == [
+        ("info", "renewed"),
+        ("info", "stored"),
+    ]
+    assert lines[1]["registries"] == 1
+    told = status_of(config)
+    assert told["healthy"] is True
+    assert told["tokens"][0]["registries"] == ["staging/1"]
+    assert run("--check") == (0, "healthy\n", "")
+
+
+def test_once_is_1_where_a_credential_is_not_renewed(
+    run: Run, store: MemoryStore, config: Path, helper: Path
+) -> None:
+    Path(f"{helper}.broken").touch()
+    status, _, err = run("--once")
+    assert (status, secret(store)) == (1, "none yet")
+    assert json.loads(err.splitlines()[-1])["event"] == "not renewed"
+    told = status_of(config)
+    assert (told["healthy"], told["tokens"][0]["healthy"]) == (False, False)
+    assert told["tokens"][0]["error"]
+    status, out, _ = run("--check")
+    file = config.parent / "status.json"
+    assert (status, out) == (1, f"unhealthy: 1 of 1 tokens; {file} says why\n")
+
+
+@pytest.mark.usefixtures("store")
+def test_a_status_that_is_old_is_unhealthy(run: Run, config: Path) -> None:
+    """R21: the file of an updater that is dead says nothing good."""
+    run("--once")
+    told = status_of(config)
+    told["good_until"] = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    (config.parent / "status.json").write_text(json.dumps(told))
+    status, out, _ = run("--check")
+    assert status == 1
+    assert out.startswith("unhealthy: nothing is known since ")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"good_until": 7}', "[" * 100_000])
+def test_a_status_file_that_is_none_is_unhealthy(run: Run, config: Path, text: str) -> None:
+    (config.parent / "status.json").write_text(text)
+    assert run("--check") == (1, "unhealthy: the status file is none\n", "")
+
+
+def test_no_status_file_is_an_error(run: Run) -> None:
+    status, out, err = run("--check")
+    assert (status, out) == (1, "")
+    assert err.endswith("status.json: No such file or directory\n")
+
+
+def test_the_status_file_can_be_read_by_others(run: Run, store: MemoryStore, config: Path) -> None:
+    assert secret(store) == "none yet"
+    run("--once")
+    assert stat.S_IMODE((config.parent / "status.json").stat().st_mode) == 0o644
+
+
+@pytest.mark.usefixtures("store")
+def test_an_updater_goes_on_where_its_status_can_not_be_written(run: Run, config: Path) -> None:
+    config.write_text(config.read_text().replace("status.json", "no/such/folder/status.json"))
+    status, _, err = run("--once")
+    assert status == 0
+    assert json.loads(err.splitlines()[-1])["event"] == "status not written"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_a_signal_ends_it_cleanly(config: Path, number: signal.Signals) -> None:
+    """R21: a process of its own, on a store in memory that has no registry."""
+    call = f"update.main(['--config', {str(config)!r}])"
+    program = f"from wharfinger.programs import update\nraise SystemExit({call})"
+    config.write_text(f'environments = ["staging"]\n{config.read_text()}')
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, env={**os.environ}
+    ) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        process.send_signal(number)
+        rest = process.stderr.read()
+        assert (process.wait(30), rest) == (0, "")
+    assert json.loads(first)["event"] == "environments are missing"
+    assert status_of(config)["missing"] == ["staging"]
+
+
+SOURCE = '[[sources]]\nkind = "google"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "problem"),
+    [
+        ("", "sources", "it is missing"),
+        ("sources = []", "sources", "an array of [[sources]] tables is wanted"),
+        ("sources = [1]", "sources[1]", "a table is wanted"),
+        ('[[sources]]\nkind = "vault"', "sources[1].kind", "it is 'ecr' or 'google' or 'helper'"),
+        ("[[sources]]\nkind = 1", "sources[1].kind", "it is 'ecr'"),
+        (
+            f"{SOURCE}key-file = 'x'",
+            "sources[1].key-file",
+            "no such key; the nearest is 'key_file'",
+        ),
+        (f"{SOURCE}key = '{CANARY}'", "sources[1].key", "no such key"),
+        (f"password = '{CANARY}'\n{SOURCE}", "password", "a secret has no place in this file"),
+        (f"{SOURCE}key_file = 1", "sources[1].key_file", "a string is wanted"),
+        (f"environments = []\n{SOURCE}", "environments", "it is empty"),
+        (f"environments = 'ci'\n{SOURCE}", "environments", "an array of strings is wanted"),
+        (f"environments = ['ci', 1]\n{SOURCE}", "environments[2]", "a string is wanted"),
+        (f"look_every = 0\n{SOURCE}", "look_every", "it is above zero"),
+        (f"look_every = nan\n{SOURCE}", "look_every", "it is above zero"),
+        (f"look_every = true\n{SOURCE}", "look_every", "a number of seconds is wanted"),
+        (f"assumed_life = 1e99\n{SOURCE}", "assumed_life", "it is above zero and at most a year"),
+        (f"unsealed = 1\n{SOURCE}", "unsealed", "a boolean is wanted"),
+        ('[[sources]]\nkind = "helper"\nprogram = "x"', "sources[1].addresses", "it is missing"),
+        (
+            '[[sources]]\nkind = "ecr"\nidentities.123456789012 = "x"',
+            "sources[1].identities.123456789012",
+            "a table is wanted",
+        ),
+        (
+            '[[sources]]\nkind = "ecr"\nidentities.123456789012.rôle = "x"',
+            "line",
+            "it is not valid TOML",
+        ),
+        ("a = [", "line 1", "it is not valid TOML"),
+    ],
+)
+def test_a_file_that_says_what_it_must_not(text: str, place: str, problem: str) -> None:
+    with pytest.raises(RegistriesFileError) as caught:
+        _update_config.parse(text)
+    assert caught.value.place.startswith(place)
+    assert caught.value.problem.startswith(problem)
+    assert CANARY not in str(caught.value)
+
+
+def test_a_file_that_says_all_it_can() -> None:
+    config = _update_config.parse("""
+        store = "sqlite:///registries.db"
+        key_file = "wharfinger.key"
+        environments = ["staging", "production"]
+        status_file = "status.json"
+        look_every = 30
+        assumed_life = 7200.5
+
+        [[sources]]
+        kind = "ecr"
+        profile = "ci"
+        others = false
+        [sources.identities.123456789012]
+        role = "arn:aws:iam::123456789012:role/pull"
+
+        [[sources]]
+        kind = "google"
+        key_file = "pull.json"
+
+        [[sources]]
+        kind = "helper"
+        program = "pass"
+        addresses = ["quay.io", "docker.io"]
+        variables = ["PASSWORD_STORE_DIR"]
+        lifetime = 600
+    """)
+    assert config.environments == ("staging", "production")
+    assert config.look_every == timedelta(seconds=30)
+    assert config.assumed_life == timedelta(seconds=7200.5)
+    assert [type(source).__name__ for source in config.sources] == ["_ECR", "_Google", "_Helper"]
+
+
+def test_a_source_that_is_refused_is_told_by_its_place(run: Run, config: Path) -> None:
+    text = config.read_text()
+    for bad in ("./relative", "a name"):
+        start = text.index("program = ")
+        config.write_text(f'{text[:start]}program = "{bad}"\naddresses = ["quay.io"]\n')
+        status, _, err = run("--once")
+        assert status == 1
+        assert f"{config}: sources[1]: a helper is an absolute path" in err
+    config.write_text(text.replace('"quay.io"', f'"https://ci:{CANARY}@quay.io"'))
+    status, _, err = run("--once")
+    assert status == 1
+    assert f"{config}: sources[1]: https://***@quay.io" in err
+
+
+def test_help_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        update.main(["--help"])
+    assert stop.value.code == 0
+    assert "Exit status: 0" in capsys.readouterr().out
