@@ -186,6 +186,14 @@ def stores_long(session: nox.Session) -> None:
         session.run("python", "-m", f"tests.stores_long.{program}", *session.posargs)
 
 
+@nox.session(default=False)
+def sources_long(session: nox.Session) -> None:
+    """Let an updater work for twenty months of simulated time; `-- --small` for three."""
+    session.install(".[ecr,google]", *group("core"))
+    for program in ("tests.sources_long.month", "tests.benchmarks.updater"):
+        session.run("python", "-m", program, *session.posargs)
+
+
 @nox.session(default=False, python=FOUND.get("3.11"))
 def fuzz(session: nox.Session) -> None:
     """Fuzz the core for 30 seconds, or as many as are given; `-- 600 --write` makes the corpus."""
@@ -207,5 +215,6 @@ def long(session: nox.Session) -> None:
     session.notify("bench")
     session.notify("bench_stores")
     session.notify("stores_long")
+    session.notify("sources_long")
     session.notify("fuzz", ["600"])
     session.notify("mutation")

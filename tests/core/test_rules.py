@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-EXAMPLES = [*range(1, 21), 22, 24]
+EXAMPLES = [*range(1, 25)]
 PROPERTIES = EXAMPLES
 LAST = 24
 QUOTED = re.compile(r"R\d+(?:, R\d+)*(?=: )")
