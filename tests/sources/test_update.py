@@ -17,7 +17,7 @@ import pytest
 
 from wharfinger import Credential, MemoryStore, Secret
 from wharfinger.programs import _update_config, update
-from wharfinger.programs._registries_file import RegistriesFileError
+from wharfinger.programs._toml_file import TomlFileError
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -211,7 +211,7 @@ SOURCE = '[[sources]]\nkind = "google"\n'
     ],
 )
 def test_a_file_that_says_what_it_must_not(text: str, place: str, problem: str) -> None:
-    with pytest.raises(RegistriesFileError) as caught:
+    with pytest.raises(TomlFileError) as caught:
         _update_config.parse(text)
     assert caught.value.place.startswith(place)
     assert caught.value.problem.startswith(problem)

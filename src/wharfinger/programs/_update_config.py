@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from wharfinger.core.errors import InvalidAddress, WharfingerError
-from wharfinger.programs._registries_file import (
-    RegistriesFileError,
-    _check_keys,
-    _content,
-    _Fault,
-    _text,
-    _toml,
-    _wanted,
+from wharfinger.programs._toml_file import (
+    Fault,
+    TomlFileError,
+    check_keys,
+    read_text,
+    string,
+    toml,
+    wanted,
 )
 
 if TYPE_CHECKING:
@@ -30,37 +30,37 @@ _YEAR: Final = 366 * 24 * 3600
 
 def _to_bool(key: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise _Fault(key, _wanted("a boolean", value))
+        raise Fault(key, wanted("a boolean", value))
     return value
 
 
 def _to_seconds(key: str, value: object) -> timedelta:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _Fault(key, _wanted("a number of seconds", value))
+        raise Fault(key, wanted("a number of seconds", value))
     if not 0 < value <= _YEAR:
-        raise _Fault(key, "it is above zero and at most a year, in seconds")
+        raise Fault(key, "it is above zero and at most a year, in seconds")
     return timedelta(seconds=value)
 
 
 def _to_texts(key: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise _Fault(key, _wanted("an array of strings", value))
+        raise Fault(key, wanted("an array of strings", value))
     if not value:
-        raise _Fault(key, "it is empty; leave it out, or name one")
-    return tuple(_text(f"{key}[{at}]", item) for at, item in enumerate(value, start=1))
+        raise Fault(key, "it is empty; leave it out, or name one")
+    return tuple(string(f"{key}[{at}]", item) for at, item in enumerate(value, start=1))
 
 
 @attrs.frozen(kw_only=True)
 class _Identity:
     """By whose right Amazon is asked."""
 
-    profile: str | None = attrs.field(default=None, metadata={_READ: _text})
-    role: str | None = attrs.field(default=None, metadata={_READ: _text})
+    profile: str | None = attrs.field(default=None, metadata={_READ: string})
+    role: str | None = attrs.field(default=None, metadata={_READ: string})
 
 
 def _to_identities(key: str, value: object) -> dict[str, _Identity]:
     if not isinstance(value, dict):
-        raise _Fault(key, _wanted("a table", value))
+        raise Fault(key, wanted("a table", value))
     return {name: _made(_Identity, f"{key}.{name[:80]}", item) for name, item in value.items()}
 
 
@@ -68,11 +68,11 @@ def _to_identities(key: str, value: object) -> dict[str, _Identity]:
 class _ECR:
     """A source of kind ``ecr``."""
 
-    profile: str | None = attrs.field(default=None, metadata={_READ: _text})
-    role: str | None = attrs.field(default=None, metadata={_READ: _text})
+    profile: str | None = attrs.field(default=None, metadata={_READ: string})
+    role: str | None = attrs.field(default=None, metadata={_READ: string})
     identities: dict[str, _Identity] = attrs.field(factory=dict, metadata={_READ: _to_identities})
     others: bool = attrs.field(default=True, metadata={_READ: _to_bool})
-    endpoint_url: str | None = attrs.field(default=None, metadata={_READ: _text})
+    endpoint_url: str | None = attrs.field(default=None, metadata={_READ: string})
 
     def source(self) -> CredentialSource:
         from wharfinger.sources import AWSIdentity, ECRSource
@@ -88,7 +88,7 @@ class _ECR:
 class _Google:
     """A source of kind ``google``."""
 
-    key_file: str | None = attrs.field(default=None, metadata={_READ: _text})
+    key_file: str | None = attrs.field(default=None, metadata={_READ: string})
 
     def source(self) -> CredentialSource:
         from wharfinger.sources import GoogleSource
@@ -100,7 +100,7 @@ class _Google:
 class _Helper:
     """A source of kind ``helper``."""
 
-    program: str = attrs.field(metadata={_READ: _text})
+    program: str = attrs.field(metadata={_READ: string})
     addresses: tuple[str, ...] = attrs.field(metadata={_READ: _to_texts})
     variables: tuple[str, ...] | None = attrs.field(default=None, metadata={_READ: _to_texts})
     lifetime: timedelta | None = attrs.field(default=None, metadata={_READ: _to_seconds})
@@ -124,31 +124,31 @@ _KINDS: Final[Mapping[str, type[_ECR | _Google | _Helper]]] = {
 
 
 def _read(cls: type[Any], table: dict[str, object]) -> Any:  # noqa: ANN401  # an instance of cls
-    _check_keys(cls, table)
+    check_keys(cls, table)
     fields = attrs.fields_dict(cls)
     return cls(**{key: fields[key].metadata[_READ](key, value) for key, value in table.items()})
 
 
 def _made(cls: type[Any], place: str, value: object) -> Any:  # noqa: ANN401  # an instance of cls
     if not isinstance(value, dict):
-        raise _Fault(place, _wanted("a table", value))
+        raise Fault(place, wanted("a table", value))
     try:
         return _read(cls, value)
-    except _Fault as fault:
-        raise _Fault(f"{place}.{fault.place}", fault.problem) from None
+    except Fault as fault:
+        raise Fault(f"{place}.{fault.place}", fault.problem) from None
 
 
 def _to_sources(key: str, value: object) -> tuple[_ECR | _Google | _Helper, ...]:
     if not isinstance(value, list) or not value:
-        raise _Fault(key, "an array of [[sources]] tables is wanted, one at least")
+        raise Fault(key, "an array of [[sources]] tables is wanted, one at least")
     made = []
     for at, item in enumerate(value, start=1):
         place = f"{key}[{at}]"
         if not isinstance(item, dict):
-            raise _Fault(place, _wanted("a table", item))
+            raise Fault(place, wanted("a table", item))
         kind = item.get("kind")
         if not isinstance(kind, str) or kind not in _KINDS:
-            raise _Fault(f"{place}.kind", f"it is {' or '.join(map(repr, _KINDS))}")
+            raise Fault(f"{place}.kind", f"it is {' or '.join(map(repr, _KINDS))}")
         rest = {key: each for key, each in item.items() if key != "kind"}
         made.append(_made(_KINDS[kind], place, rest))
     return tuple(made)
@@ -169,11 +169,11 @@ class Config:
         sources: The sources, first come first served.
     """
 
-    store: str | None = attrs.field(default=None, metadata={_READ: _text})
-    key_file: str | None = attrs.field(default=None, metadata={_READ: _text})
+    store: str | None = attrs.field(default=None, metadata={_READ: string})
+    key_file: str | None = attrs.field(default=None, metadata={_READ: string})
     unsealed: bool = attrs.field(default=False, metadata={_READ: _to_bool})
     environments: tuple[str, ...] | None = attrs.field(default=None, metadata={_READ: _to_texts})
-    status_file: str | None = attrs.field(default=None, metadata={_READ: _text})
+    status_file: str | None = attrs.field(default=None, metadata={_READ: string})
     look_every: timedelta | None = attrs.field(default=None, metadata={_READ: _to_seconds})
     assumed_life: timedelta | None = attrs.field(default=None, metadata={_READ: _to_seconds})
     sources: tuple[_ECR | _Google | _Helper, ...] = attrs.field(metadata={_READ: _to_sources})
@@ -188,7 +188,7 @@ class Config:
             The sources.
 
         Raises:
-            RegistriesFileError: When what is said of one is refused.
+            TomlFileError: When what is said of one is refused.
             WharfingerError: When it needs a package that is not installed.
         """
         from wharfinger.sources import retrying
@@ -205,7 +205,7 @@ class Config:
                 problem = str(error)
             else:
                 continue
-            raise RegistriesFileError(path, f"sources[{at}]", problem)
+            raise TomlFileError(path, f"sources[{at}]", problem)
         return sources
 
 
@@ -219,9 +219,9 @@ def read(path: str) -> Config:
         What it says.
 
     Raises:
-        RegistriesFileError: When it can't be read, or :func:`parse` refuses what it says.
+        TomlFileError: When it can't be read, or :func:`parse` refuses what it says.
     """
-    return parse(_content(path), path)
+    return parse(read_text(path), path)
 
 
 def parse(text: str, source: str = "wharfinger.toml") -> Config:
@@ -235,7 +235,7 @@ def parse(text: str, source: str = "wharfinger.toml") -> Config:
         What it says.
 
     Raises:
-        RegistriesFileError: When it is no such document, or has a key for a secret.
+        TomlFileError: When it is no such document, or has a key for a secret.
 
     Example:
         >>> config = parse('''
@@ -251,9 +251,9 @@ def parse(text: str, source: str = "wharfinger.toml") -> Config:
         (('staging',), 'pass')
     """
     try:
-        config: Config = _read(Config, _toml(text))
-    except _Fault as fault:
-        error = RegistriesFileError(source, fault.place, fault.problem)
+        config: Config = _read(Config, toml(text))
+    except Fault as fault:
+        error = TomlFileError(source, fault.place, fault.problem)
     else:
         return config
     # The text, and the errors that hold it, stay out of what is raised: it may have a secret in it.

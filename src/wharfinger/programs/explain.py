@@ -22,13 +22,14 @@ from wharfinger import (
     resolve,
 )
 from wharfinger.core.errors import nearest
-from wharfinger.programs._registries_file import RegistriesFileError, read
+from wharfinger.programs._registries_file import read
 from wharfinger.programs._store_options import (
     add_store_options,
     open_chosen,
     told,
 )
 from wharfinger.programs._terminal import complain, show
+from wharfinger.programs._toml_file import TomlFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         environment, saved = _known(options)
         settings = _settings(options, saved)
-    except (InvalidSettings, RegistriesFileError) as error:
+    except (InvalidSettings, TomlFileError) as error:
         complain(f"error: {error}")
         return _MALFORMED
     except (WharfingerError, OSError, ValueError) as error:
