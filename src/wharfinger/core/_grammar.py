@@ -23,6 +23,7 @@ __all__ = [
     "HEX_DIGITS",
     "HOST_NAME",
     "HUB",
+    "HUB_NAMES",
     "LIBRARY",
     "MAX_PATH",
     "PATH",
@@ -49,6 +50,9 @@ HEX_DIGITS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 HUB: Final = "docker.io"
 """Docker Hub's canonical host."""
+
+HUB_NAMES: Final = (HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
+"""All of Docker Hub's names (R2)."""
 
 LIBRARY: Final = "library/"
 """What Docker Hub's one-word names stand below."""

@@ -21,9 +21,7 @@ __all__ = ["RegistryAddress"]
 
 HTTPS: Final = 443
 _MAX_PORT: Final = 65535
-_HUB_NAMES: Final = frozenset(
-    {_grammar.HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
-)
+_HUB_NAMES: Final = frozenset(_grammar.HUB_NAMES)
 _GROUPS: Final = 8
 _GROUP_DIGITS: Final = 4
 _LONGEST_IPV6: Final = 39

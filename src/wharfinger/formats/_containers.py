@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from wharfinger.core._grammar import is_registry
+from wharfinger.core._grammar import HUB_NAMES, is_registry
 from wharfinger.core.address import HTTPS, RegistryAddress, read_address
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.core.environment import Environment
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = [
-    "HUB_NAMES",
     "PLACEHOLDER",
     "Plan",
     "Rule",
@@ -35,13 +34,6 @@ __all__ = [
 
 PLACEHOLDER: Final = "default-registry.invalid"
 """The host that stands for a default registry with a path: a search registry is a host alone."""
-
-HUB_NAMES: Final = (
-    "docker.io",
-    "index.docker.io",
-    "registry-1.docker.io",
-    "registry.hub.docker.com",
-)
 
 
 @attrs.frozen

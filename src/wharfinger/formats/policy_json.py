@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from wharfinger.core._grammar import HUB_NAMES
 from wharfinger.core.address import RegistryAddress
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.core.reference import ImageReference
 from wharfinger.core.settings import HostImages, Settings
 from wharfinger.formats._containers import (
-    HUB_NAMES,
     PLACEHOLDER,
     check_types,
     search_registries,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wharfinger._lazy import attribute
 from wharfinger.hosts.files import FileError, update, write
 
 if TYPE_CHECKING:
@@ -74,13 +75,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{home}"), name)
+    return attribute(__name__, _HOMES, name)
 
 
 def __dir__() -> list[str]:

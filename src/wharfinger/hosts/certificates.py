@@ -12,7 +12,7 @@ import ipaddress
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from wharfinger._extras import MissingExtra
+from wharfinger._extras import missing_extra
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.hosts.errors import CertificateRefused
 
@@ -158,10 +158,10 @@ def _read(der: bytes) -> x509.Certificate:
     try:
         from cryptography import x509
     except ImportError as error:
-        if (error.name or "").partition(".")[0] != "cryptography":
+        missing = missing_extra("to check a CA", error, "trust")
+        if missing is None:
             raise
-        missing = "to check a CA needs cryptography: pip install 'wharfinger[trust]'"
-        raise MissingExtra(missing) from None
+        raise missing from None
     try:
         certificate = x509.load_der_x509_certificate(der)
         # What is read on demand may be malformed, too.

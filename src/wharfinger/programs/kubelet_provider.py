@@ -23,6 +23,7 @@ from wharfinger import (
     SettingsStore,
     resolve,
 )
+from wharfinger.core._grammar import HUB_NAMES
 from wharfinger.core.address import HTTPS
 from wharfinger.formats._json_text import kind, load
 from wharfinger.formats.document import DocumentError, forgetful, place
@@ -53,14 +54,6 @@ _API: Final = "credentialprovider.kubelet.k8s.io/v1"
 _CONFIG_API: Final = "kubelet.config.k8s.io/v1"
 _REQUEST: Final = "CredentialProviderRequest"
 _MOST: Final = 1 << 20  # bytes of a request; its service account token has some 1,500
-
-# The kubelet compares hosts as they are written, so Docker Hub's names are all told (R2).
-_HUB_NAMES: Final = (
-    "docker.io",
-    "index.docker.io",
-    "registry-1.docker.io",
-    "registry.hub.docker.com",
-)
 
 _HELP: Final = """\
   # Once for each node; JSON is YAML, and the kubelet reads either:
@@ -236,7 +229,8 @@ def _patterns(environment: Environment) -> list[str]:
 
 def _spellings(address: RegistryAddress) -> list[str]:
     """The address as it is written with and without the port that needs none (R3)."""
-    names = _HUB_NAMES if address.is_docker_hub else (str(address),)
+    # The kubelet compares hosts as they are written, so Docker Hub's names are all told (R2).
+    names = HUB_NAMES if address.is_docker_hub else (str(address),)
     if address.port != HTTPS:
         return [*names]
     return [*names, *(f"{name}:{HTTPS}" for name in names if not name.endswith(f":{HTTPS}"))]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wharfinger._extras import MissingExtra, missing_extra
+from wharfinger._lazy import attribute
 from wharfinger.stores.errors import (
     KeyNotFound,
     SchemaTooNew,
@@ -65,14 +66,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    from importlib import import_module
-
     try:
-        return getattr(import_module(f"{__name__}.{home}"), name)
+        return attribute(__name__, _HOMES, name)
     except ImportError as error:
         missing = missing_extra(name, error)
         if missing is None:

@@ -261,12 +261,18 @@ def secrets(draw: DrawFn, text: SearchStrategy[str] | None = None) -> Secret:
 
 
 def usernames() -> SearchStrategy[str]:
-    """Usernames that every registry takes.
+    """Usernames that every registry takes, with any secret.
 
     Returns:
         A strategy for text.
     """
-    return st.text(_ANY_CASE + "_.-@+$", min_size=1, max_size=20)
+    return st.text(_ANY_CASE + "_.-@+$", min_size=1, max_size=20).map(_shapeless)
+
+
+def _shapeless(username: str) -> str:
+    """Another username where a secret would have to have a shape (R22)."""
+    shaped = {"_json_key", "_json_key_base64", "oauth2accesstoken"}
+    return f"{username}x" if username in shaped else username
 
 
 _USERNAMES: Final = usernames()
@@ -286,11 +292,8 @@ def credentials(draw: DrawFn, secret: SearchStrategy[Secret] | None = None) -> C
     Returns:
         A strategy for credentials.
     """
-    username = draw(_USERNAMES)
-    if username in {"_json_key", "_json_key_base64", "oauth2accesstoken"}:
-        username += "x"  # their secrets have a shape (R22)
     return Credential(
-        username,
+        draw(_USERNAMES),
         draw(_SECRETS if secret is None else secret),
         email=draw(_EMAILS),
         kind=draw(_KINDS),
