@@ -5,7 +5,7 @@ import traceback
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wharfinger import HostImages, RegistryAddress, Settings
@@ -384,6 +384,13 @@ def required(text: str, image: str) -> list[dict[str, str]]:
     return found
 
 
+@example(
+    '{"default": [{"type": "reject"}], "transports": {"dir": {}, "docker": {"": '
+    '[{"type": "insecureAcceptAnything"}], "quay.io": [{"type": "insecureAcceptAnything"}], '
+    '"quay.io/acme": [{"type": "reject"}]}}}',
+    None,
+    None,
+)
 @given(DOCUMENTS, WHITELISTS, WHITELISTS)
 def test_merging_opens_nothing_and_weakens_no_signature(
     text: str, whitelist: list[str] | None, other: list[str] | None

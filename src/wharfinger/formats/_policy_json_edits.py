@@ -75,7 +75,12 @@ def merged(text: str, decided: dict[str, bool] | None, default_registry: Default
     default = (_signed(old) or [ACCEPT]) if decided is None else _rejecting(old)
     scopes = _scopes(docker, old, decided, default_registry)
     if decided is not None or default != old:
-        scopes |= _beside(scopes, default, default_registry)
+        scopes |= {
+            name: required
+            for name, required in _beside(scopes, default, default_registry).items()
+            # Without a whitelist, only what the opened default would let past.
+            if decided is not None or not _accepts(lookup(docker, name) or old)
+        }
     changes: dict[str, Any] = {
         "docker": _differences(docker, scopes | dict.fromkeys(docker.keys() - scopes.keys()))
     }
@@ -127,9 +132,9 @@ def _beside(
     return {
         name: required
         for scope, required in scopes.items()
-        if any(item != ACCEPT for item in required)
+        if not _accepts(required)
         for name in _alike(scope, default_registry)
-        if name not in scopes and all(item == ACCEPT for item in lookup(scopes, name) or default)
+        if name not in scopes and _accepts(lookup(scopes, name) or default)
     }
 
 
@@ -151,6 +156,10 @@ def _alike(scope: str, default_registry: DefaultRegistry) -> Iterator[str]:
         and f"{path}/".startswith(prefix)
     ):
         yield f"{PLACEHOLDER}/{path.removeprefix(prefix[:-1]).strip('/')}".rstrip("/")
+
+
+def _accepts(required: _Required) -> bool:
+    return all(item == ACCEPT for item in required)
 
 
 def _signed(required: _Required) -> _Required:
