@@ -96,7 +96,7 @@ def tests(session: nox.Session) -> None:
     measured = ["tests/core", "tests/testing"]
     session.run("coverage", "run", "-m", "pytest", *measured)
     session.run("coverage", "report", "--include=src/wharfinger/core/*", "--fail-under=100")
-    session.run("pytest", *(f"--ignore={folder}" for folder in measured))
+    session.run("pytest", "-n", "auto", *(f"--ignore={folder}" for folder in measured))
     session.run("pytest", "--doctest-modules", "src", "--ignore=src/wharfinger/stores")
     session.run("lint-imports")
 
