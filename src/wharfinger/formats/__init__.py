@@ -6,6 +6,7 @@ module. Nothing here opens a file.
 
 from __future__ import annotations
 
+from wharfinger.formats._auths import AuthEntry
 from wharfinger.formats.document import DocumentError, Parsed
 
-__all__ = ["DocumentError", "Parsed"]
+__all__ = ["AuthEntry", "DocumentError", "Parsed"]
