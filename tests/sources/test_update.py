@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -127,8 +128,33 @@ def test_a_status_that_is_old_is_unhealthy(run: Run, config: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"good_until": 7}', "[" * 100_000])
 def test_a_status_file_that_is_none_is_unhealthy(run: Run, config: Path, text: str) -> None:
-    (config.parent / "status.json").write_text(text)
-    assert run("--check") == (1, "unhealthy: the status file is none\n", "")
+    file = config.parent / "status.json"
+    file.write_text(text)
+    status, out, err = run("--check")
+    assert (status, err) == (1, "")
+    assert out == f"unhealthy: {file} is no status; run `wharfinger update`, which writes one\n"
+
+
+@pytest.mark.usefixtures("store")
+def test_an_environment_that_is_missing_is_told(run: Run, config: Path) -> None:
+    config.write_text(f'environments = ["staging", "stagign"]\n{config.read_text()}')
+    assert run("--once")[0] == 1
+    status, out, _ = run("--check")
+    file = config.parent / "status.json"
+    assert (status, out) == (1, f"unhealthy: environments missing: 1; {file} says why\n")
+
+
+def test_a_store_that_cannot_be_looked_at_is_told(
+    run: Run, store: MemoryStore, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def environments() -> tuple[str, ...]:
+        raise ConnectionError(CANARY)
+
+    monkeypatch.setattr(store, "environments", environments)
+    assert run("--once")[0] == 1
+    status, out, _ = run("--check")
+    file = config.parent / "status.json"
+    assert (status, out) == (1, f"unhealthy: the store can't be looked at; {file} says why\n")
 
 
 def test_no_status_file_is_an_error(run: Run) -> None:
@@ -167,6 +193,44 @@ def test_a_signal_ends_it_cleanly(config: Path, number: signal.Signals) -> None:
         assert (process.wait(30), rest) == (0, "")
     assert json.loads(first)["event"] == "environments are missing"
     assert status_of(config)["missing"] == ["staging"]
+
+
+def until_not_caught(pid: int, number: signal.Signals) -> None:
+    """Wait until a process has taken its handler of a signal away."""
+    end = time.monotonic() + 30
+    while True:
+        told = Path(f"/proc/{pid}/status").read_text().partition("SigCgt:")[2].split()[0]
+        if not int(told, 16) >> (number - 1) & 1:
+            return
+        assert time.monotonic() < end, "it is caught still"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_a_second_signal_ends_it_at_once(
+    tmp_path: Path, config: Path, helper: Path, number: signal.Signals
+) -> None:
+    """While a source hangs, which a clean end waits for."""
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)
+    helper.write_text(f"#!/bin/sh\necho $$ > {begun}\nexec sleep 600\n")
+    program = (
+        "from wharfinger import Credential, MemoryStore, Secret\n"
+        "from wharfinger.programs import update\n"
+        "store = MemoryStore()\n"
+        "store.add('staging', 'quay.io', Credential('bot', Secret('none yet')))\n"
+        "update.open_chosen = lambda *_, **__: store\n"
+        f"raise SystemExit(update.main(['--config', {str(config)!r}]))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], env={**os.environ}) as process:
+        hanging = int(begun.read_text())
+        try:
+            process.send_signal(number)
+            until_not_caught(process.pid, number)
+            process.send_signal(number)
+            assert process.wait(30) == -number
+        finally:
+            os.kill(hanging, signal.SIGKILL)
 
 
 SOURCE = '[[sources]]\nkind = "google"\n'

@@ -102,14 +102,12 @@ def _updater(config: _update_config.Config, path: str) -> Updater:
 
 
 def _run(updater: Updater, reporter: _Reporter) -> int:
-    before = {each: signal.getsignal(each) for each in _SIGNALS}
-
     def stop(number: int, _frame: object) -> None:
-        signal.signal(number, before[signal.Signals(number)])  # a second one ends it at once
+        # A second one ends it at once; a KeyboardInterrupt would wait for sources that hang.
+        signal.signal(number, signal.SIG_DFL)
         updater.stop()
 
-    for each in _SIGNALS:
-        signal.signal(each, stop)
+    before = {each: signal.signal(each, stop) for each in _SIGNALS}
     try:
         updater.run(reporter.report)
     finally:
@@ -163,12 +161,16 @@ def _problem(path: str) -> str | None:
         good_until = datetime.fromisoformat(status["good_until"])
         is_over = good_until <= datetime.now(UTC)
         healthy = status["healthy"] is True
+        tokens, missing = len(status["tokens"]), len(status["missing"])
         bad = sum(token["healthy"] is not True for token in status["tokens"])
     except (ValueError, TypeError, KeyError, RecursionError):
-        return "the status file is none"
-    if not healthy:
-        return f"{bad} of {len(status['tokens'])} tokens; {path} says why"
-    return f"nothing is known since {good_until.isoformat()}" if is_over else None
+        return f"{path} is no status; run `wharfinger update`, which writes one"
+    if healthy:
+        return f"nothing is known since {good_until.isoformat()}" if is_over else None
+    what = [f"{bad} of {tokens} tokens"] if bad else []
+    what += [f"environments missing: {missing}"] if missing else []
+    reason = ", ".join(what) or "the store can't be looked at"
+    return f"{reason}; {path} says why"
 
 
 class _Lines(logging.Formatter):
