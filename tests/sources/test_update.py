@@ -327,6 +327,7 @@ def test_a_source_that_is_refused_is_told_by_its_place(run: Run, config: Path) -
     status, _, err = run("--once")
     assert status == 1
     assert f"{config}: sources[1]: https://***@quay.io" in err
+    assert err.endswith("; write quay.io\n")
 
 
 def test_help_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from wharfinger.core.errors import InvalidAddress, WharfingerError
+from wharfinger.programs._store_options import told
 from wharfinger.programs._toml_file import (
     Fault,
     TomlFileError,
@@ -102,17 +102,14 @@ class _Helper:
 
     program: str = attrs.field(metadata={_READ: string})
     addresses: tuple[str, ...] = attrs.field(metadata={_READ: _to_texts})
-    variables: tuple[str, ...] | None = attrs.field(default=None, metadata={_READ: _to_texts})
+    variables: tuple[str, ...] = attrs.field(default=(), metadata={_READ: _to_texts})
     lifetime: timedelta | None = attrs.field(default=None, metadata={_READ: _to_seconds})
 
     def source(self) -> CredentialSource:
         from wharfinger.sources import HelperSource
 
         return HelperSource(
-            self.program,
-            self.addresses,
-            variables=self.variables or (),
-            lifetime=self.lifetime,
+            self.program, self.addresses, variables=self.variables, lifetime=self.lifetime
         )
 
 
@@ -189,7 +186,7 @@ class Config:
 
         Raises:
             TomlFileError: When what is said of one is refused.
-            WharfingerError: When it needs a package that is not installed.
+            MissingExtra: When one needs a package that is not installed.
         """
         from wharfinger.sources import retrying
 
@@ -197,12 +194,8 @@ class Config:
         for at, each in enumerate(self.sources, start=1):
             try:
                 sources.append(retrying(each.source()))
-            except InvalidAddress as error:
-                problem = f"{error.text[:80]}: {error.problem}"
-            except WharfingerError:
-                raise
             except ValueError as error:
-                problem = str(error)
+                problem = told(error)
             else:
                 continue
             raise TomlFileError(path, f"sources[{at}]", problem)
