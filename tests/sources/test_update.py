@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from wharfinger import Credential, MemoryStore, Secret
+from wharfinger import Credential, MemoryStore, RegistryAddress, Secret
 from wharfinger.programs import _update_config, update
 from wharfinger.programs._toml_file import TomlFileError
 
@@ -313,6 +313,70 @@ def test_a_file_that_says_all_it_can() -> None:
     assert config.look_every == timedelta(seconds=30)
     assert config.assumed_life == timedelta(seconds=7200.5)
     assert [type(source).__name__ for source in config.sources] == ["_ECR", "_Google", "_Helper"]
+
+
+ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+ELSEWHERE = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
+
+
+def test_what_is_said_of_sources_is_what_they_are() -> None:
+    config = _update_config.parse("""
+        [[sources]]
+        kind = "ecr"
+        profile = "ci"
+        role = "arn:aws:iam::{account}:role/pull"
+        [sources.identities.123456789012]
+        profile = "audit"
+
+        [[sources]]
+        kind = "ecr"
+        others = false
+        identities.123456789012 = {}
+
+        [[sources]]
+        kind = "google"
+        key_file = "pull.json"
+
+        [[sources]]
+        kind = "helper"
+        program = "pass"
+        addresses = ["quay.io"]
+    """)
+    everything, one, google, helper = config.made("wharfinger.toml")
+    ours, other = RegistryAddress.parse(ECR), RegistryAddress.parse(ELSEWHERE)
+    assert everything.token(ours) == "ecr 123456789012 eu-west-1 as audit"
+    assert everything.token(other) == (
+        "ecr 210987654321 eu-west-1 as ci arn:aws:iam::210987654321:role/pull"
+    )
+    assert (one.token(ours), one.token(other)) == ("ecr 123456789012 eu-west-1", None)
+    assert google.token(RegistryAddress.parse("gcr.io")) == "google pull.json"
+    assert helper.token(RegistryAddress.parse("quay.io")) == "docker-credential-pass quay.io"
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("lifetime", "life"), [("", 7200), ("lifetime = 21600", 21600)], ids=["assumed", "known"]
+)
+def test_times_are_what_the_file_says(run: Run, config: Path, lifetime: str, life: int) -> None:
+    config.write_text(f"look_every = 600\nassumed_life = 7200\n{config.read_text()}{lifetime}\n")
+    run("--once")
+    told = status_of(config)
+    at = datetime.fromisoformat(told["at"])
+    assert datetime.fromisoformat(told["good_until"]) - at == timedelta(minutes=30)
+    [token] = told["tokens"]
+    assert token["assumed"] == (not lifetime)
+    rest = (datetime.fromisoformat(token["next_attempt"]) - at).total_seconds()
+    assert 0.85 * life < rest < 0.9 * life
+
+
+@pytest.mark.usefixtures("store")
+def test_an_endpoint_that_is_no_url_is_told_by_its_place(run: Run, config: Path) -> None:
+    config.write_text('unsealed = true\n[[sources]]\nkind = "ecr"\nendpoint_url = "localhost"\n')
+    status, _, err = run("--once")
+    assert (status, err) == (
+        1,
+        f"error: {config}: sources[1]: an endpoint is a URL: https://host, or http://host\n",
+    )
 
 
 def test_a_source_that_is_refused_is_told_by_its_place(run: Run, config: Path) -> None:

@@ -78,7 +78,7 @@ class AWSIdentity:
         return " ".join(filter(None, (self.profile, self.role)))
 
     def of(self, host: ECRHost) -> AWSIdentity | None:
-        """The identity for one registry; None where its role is one of an account that is none."""
+        """The identity for one registry; None where its role needs an account and there is none."""
         if self.role is None or _IN_ROLE not in self.role:
             return self
         if host.is_public:
@@ -105,7 +105,8 @@ class ECRSource:
 
     Raises:
         MissingExtra: When boto3 is not installed.
-        ValueError: When a key is neither an account nor the address of one of Amazon's registries.
+        ValueError: When a key is neither an account nor the address of one of Amazon's registries,
+            or the endpoint is no URL.
 
     Example:
         >>> from wharfinger import RegistryAddress
@@ -134,6 +135,8 @@ class ECRSource:
             if missing is None:
                 raise
             raise missing from None
+        if endpoint_url is not None and not endpoint_url.startswith(("https://", "http://")):
+            raise ValueError("an endpoint is a URL: https://host, or http://host")
         self._identities = {_key(key): identity for key, identity in (identities or {}).items()}
         self._default = default
         self._endpoint_url = endpoint_url
@@ -252,18 +255,18 @@ class ECRSource:
 
     def _end(self, data: Mapping[str, Any], name: str) -> datetime:
         """When a token ends: in 12 hours at most."""
-        now = self._clock()
+        now = self._clock().astimezone(UTC)
         latest = now + _LIFE
         told = data.get("expiresAt")
         if isinstance(told, datetime):
             end = told.replace(tzinfo=UTC) if told.utcoffset() is None else told.astimezone(UTC)
             if end > now:
-                return min(end, latest.astimezone(UTC))
+                return min(end, latest)
+        fields = {"token": name, "expires_at": latest.isoformat(timespec="seconds")}
         _LOG.warning(
-            "its end is past or not told, so 12 hours are assumed",
-            extra={"wharfinger": {"token": name, "expires_at": latest.isoformat("T", "seconds")}},
+            "its end is past or not told, so 12 hours are assumed", extra={"wharfinger": fields}
         )
-        return latest.astimezone(UTC)
+        return latest
 
 
 def _session(**options: str | None) -> _Boto:
