@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore import exceptions
 from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,7 @@ from wharfinger.sources import (
     SourceError,
     retrying,
 )
+from wharfinger.sources._aws_errors import explained
 from wharfinger.sources._ecr_hosts import ECRHost, read_host
 
 ACCOUNT = "123456789012"
@@ -344,12 +346,17 @@ def test_many_accounts_and_regions_at_once(moto: str) -> None:
 
 def test_one_token_is_one_account_s_and_region_s() -> None:
     """R21: of the names of one, classic and dual-stack are the same token; FIPS is another."""
-    ours = ECRSource({OTHER: AWSIdentity("audit"), str(ecr(region="us-west-2")): AWSIdentity("w")})
+    ours = ECRSource(
+        {
+            OTHER: AWSIdentity("audit"),
+            str(ecr(OTHER, "us-west-2")): AWSIdentity("w"),
+        }
+    )
     names = {
         str(ecr()): "ecr 123456789012 eu-west-1",
         f"{ACCOUNT}.dkr-ecr.eu-west-1.on.aws": "ecr 123456789012 eu-west-1",
         f"{ACCOUNT}.dkr.ecr-fips.us-east-1.amazonaws.com": "ecr 123456789012 us-east-1 fips",
-        str(ecr(region="us-west-2")): "ecr 123456789012 us-west-2 as w",
+        str(ecr(OTHER, "us-west-2")): "ecr 210987654321 us-west-2 as w",
         str(ecr(OTHER)): "ecr 210987654321 eu-west-1 as audit",
         "public.ecr.aws": "ecr public us-east-1",
     }
@@ -452,14 +459,14 @@ def test_the_public_registry_has_an_api_of_its_own(api: Api) -> None:
 
 def test_fips_is_asked_for_where_the_address_says_so() -> None:
     """An endpoint of one's own is asked as it is: boto3 refuses to have both."""
-    fips = at(f"{ACCOUNT}.dkr.ecr-fips.us-east-1.amazonaws.com")
-    host = read_host(fips)
-    assert host is not None
-    urls = [
-        ECRSource(endpoint_url=url)._client(host, AWSIdentity()).meta.endpoint_url
-        for url in (None, "http://127.0.0.1:9")
+    hosts = [ECRHost(ACCOUNT, "us-east-1", fips) for fips in (False, True)]
+    ours = ECRSource()
+    assert [ours._client(host, ANYBODY).meta.endpoint_url for host in hosts] == [
+        "https://api.ecr.us-east-1.amazonaws.com",
+        "https://ecr-fips.us-east-1.amazonaws.com",
     ]
-    assert urls == ["https://ecr-fips.us-east-1.amazonaws.com", "http://127.0.0.1:9"]
+    own = ECRSource(endpoint_url="http://127.0.0.1:9")
+    assert own._client(hosts[1], ANYBODY).meta.endpoint_url == "http://127.0.0.1:9"
 
 
 @pytest.mark.parametrize(
@@ -597,6 +604,57 @@ def test_stubs_of_botocore_s_give_the_same(moto: str) -> None:
         with pytest.raises(SourceError) as caught:
             ours.issue(ecr())
     assert caught.value.passing
+
+
+RAISED = [
+    (exceptions.MetadataRetrievalError(error_msg=MARK), True, "see whether it works alone"),
+    (
+        exceptions.CredentialRetrievalError(provider="process", error_msg=MARK),
+        True,
+        "see whether it works alone",
+    ),
+    (exceptions.SSLError(endpoint_url="https://x", error=MARK), False, "set AWS_CA_BUNDLE"),
+    (exceptions.ProxyConnectionError(proxy_url=f"http://{MARK}@x"), True, "could not be reached"),
+    (exceptions.PartialCredentialsError(provider="env", cred_var=MARK), False, "half of them"),
+    (exceptions.UnauthorizedSSOTokenError(), False, "run `aws sso login`"),
+    (exceptions.TokenRetrievalError(provider="sso", error_msg=MARK), False, "run `aws sso login`"),
+    (ValueError(MARK), False, "boto3 raised ValueError"),
+]
+
+
+@pytest.mark.parametrize(("error", "passing", "told"), RAISED)
+def test_what_boto3_raises_is_told_in_our_words(
+    error: Exception, *, passing: bool, told: str
+) -> None:
+    made = explained(error, "no token", public=False)
+    assert made.passing is passing
+    assert told in str(made)
+    assert_silent(made)
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "public", "passing", "told"),
+    [
+        ("AssumeRole", "AccessDenied", True, False, "allow it sts:AssumeRole"),
+        ("GetAuthorizationToken", "AccessDenied", True, False, "sts:GetServiceBearerToken"),
+        ("GetAuthorizationToken", "AccessDenied", False, False, "on every resource"),
+        (MARK, "AccessDenied", False, False, "denies a call to this identity; allow it"),
+        ("AssumeRole", "RegionDisabledException", False, False, "enable the region"),
+        ("AssumeRole", "RequestExpired", False, False, "the clock of this machine"),
+        ("AssumeRole", "SlowDown", False, True, "it is busy or failing"),
+    ],
+)
+def test_a_refusal_is_told_by_what_was_asked(
+    operation: str, code: str, told: str, *, public: bool, passing: bool
+) -> None:
+    answer = {
+        "Error": {"Code": code, "Message": MARK},
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+    }
+    made = explained(exceptions.ClientError(answer, operation), "no token", public=public)
+    assert made.passing is passing
+    assert told in str(made)
+    assert_silent(made)
 
 
 def test_one_that_is_not_there_is_passing(api: Api) -> None:

@@ -109,8 +109,8 @@ def _refused(error: Exception, what: str, *, public: bool) -> SourceError:
             f"{what}: Amazon put {operation} off; it is busy or failing", passing=True
         )
     if code in _DENIED:
-        repair = _PUBLIC_PERMISSION if public else _PERMISSIONS.get(operation, "allow it")
-        repair = _PERMISSIONS["AssumeRole"] if operation == "AssumeRole" else repair
+        is_public_token = public and operation == "GetAuthorizationToken"
+        repair = _PUBLIC_PERMISSION if is_public_token else _PERMISSIONS.get(operation, "allow it")
         return SourceError(f"{what}: Amazon denies {operation} to this identity; {repair}")
     if code in _REPAIRS:
         return SourceError(f"{what}: Amazon refused {operation} ({code}); {_REPAIRS[code]}")
