@@ -200,6 +200,13 @@ def test_folders_are_absolute(path: str) -> None:
         HelperSource("pass", path=path)
 
 
+def test_one_address_is_a_list_of_one() -> None:
+    """Else each of its letters would be the name of a registry."""
+    for options in ({"addresses": "localhost"}, {"variables": "AWS_PROFILE"}):
+        with pytest.raises(TypeError, match="not one text"):
+            HelperSource("pass", **options)  # type: ignore[arg-type]  # texts are iterable
+
+
 @pytest.mark.parametrize("seconds", [0, -1])
 def test_times_are_above_zero(seconds: int) -> None:
     with pytest.raises(ValueError, match="above zero"):
@@ -528,7 +535,7 @@ def test_of_two_names_docker_s_is_taken(program: Program) -> None:
     assert [item.server for item in parsed.entries] == ["quay.io"]
     [remark] = parsed.diagnostics
     assert remark.place == place("quay.io")
-    assert place("https://quay.io/v1/") in remark.message
+    assert f"{place('https://quay.io/v1/')} is not used" in remark.message
 
 
 def test_all_are_imported_into_a_store(program: Program, tmp_path: Path) -> None:

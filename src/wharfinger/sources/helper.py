@@ -85,7 +85,8 @@ class Imported:
 class HelperSource:
     """Gets credentials from a credential helper, one call a registry.
 
-    A helper does not say when a credential ends.
+    A helper does not say when a credential ends. It is found anew for every call, so that it can be
+    installed or replaced meanwhile.
 
     Args:
         program: The helper: its absolute path, or what follows ``docker-credential-`` in its name,
@@ -101,6 +102,7 @@ class HelperSource:
 
     Raises:
         InvalidAddress: When an address is none (R4).
+        TypeError: When addresses or variables are a single text.
         ValueError: When the program is neither an absolute path nor such a name, when a folder is
             not absolute, or a time is not above zero.
 
@@ -127,6 +129,8 @@ class HelperSource:
         lifetime: timedelta | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        if isinstance(addresses, str) or isinstance(variables, str):
+            raise TypeError("addresses and variables are lists, not one text")
         if not all(map(os.path.isabs, path.split(os.pathsep))):
             raise ValueError("a helper is looked for in absolute folders only")
         if timeout <= 0 or (lifetime is not None and lifetime <= timedelta()):
@@ -204,18 +208,13 @@ class HelperSource:
                 diagnostics.append(_remark("username-malformed", "its username is no text", where))
                 continue
             entry = HelperEntry(server, address, username)
-            other = found.get(address)
-            if other is not None:
-                loser = entry if server != key(address) else other
-                diagnostics.append(
-                    _remark(
-                        "server-repeated",
-                        f"{address} is named twice, and {place(loser.server)} is not used",
-                        where,
-                    )
-                )
-            if other is None or server == key(address):
-                found[address] = entry
+            other = found.setdefault(address, entry)
+            if other is entry:
+                continue
+            if server == key(address):
+                found[address], entry = entry, other
+            problem = f"{address} is named twice, and {place(entry.server)} is not used"
+            diagnostics.append(_remark("server-repeated", problem, where))
         return Parsed(tuple(found.values()), tuple(diagnostics))
 
     @forgetful
