@@ -82,7 +82,11 @@ class Token:
         self.waiting.pop(place.id, None)
 
     def retire(self) -> None:
-        """No registry has it: what is held is forgotten, and when it was made in a minute."""
+        """No registry has it: its credential is forgotten at once, and itself when it is due.
+
+        Until then it is remembered when it was asked for last, so that a registry which is removed
+        and added again does not have it asked for twice within a minute.
+        """
         self.held, self.life, self.ends = None, None, -inf
         self.renew_at = self.attempted + PAUSE
 
@@ -100,13 +104,14 @@ class Token:
         self.assumed = life <= 0
         self.life = life = min(assumed_life if self.assumed else life, _LONGEST_LIFE)
         self.ends = passed + life
-        if self.held is None or issued.credential != self.held:
+        if issued.credential != self.held:
             self.held = issued.credential
             self.waiting = {**self.places}
+        else:  # it is known to live longer, and need not be stored again
+            for place in self.places.values():
+                if place.id not in self.waiting:
+                    self.stored(place)
         self.store_at = passed
-        for place in self.places.values():
-            if place.id not in self.waiting:  # it has this very credential
-                self.stored(place)
         self.renewed, self.renewed_at, self.expires_at = passed, now, told
         self.error, self.failures = None, 0
         self.refusals = self.refusals + 1 if self.hurried else 0
