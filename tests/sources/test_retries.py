@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ import attrs
 import pytest
 import stamina
 
-from wharfinger import Credential, RegistryAddress, Secret
+from wharfinger import Credential, RegistryAddress, Secret, WharfingerError
 from wharfinger.sources import CredentialSource, Issued, SourceError, retrying
 
 QUAY = RegistryAddress.parse("quay.io")
@@ -63,3 +64,11 @@ def test_it_is_a_source_that_names_the_same_tokens() -> None:
     made = retrying(Source([]))
     assert isinstance(made, CredentialSource)
     assert made.token(QUAY) == "quay.io"
+
+
+def test_without_stamina_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "stamina", None)
+    with pytest.raises(WharfingerError) as caught:
+        retrying(Source([]))
+    assert str(caught.value) == "retrying needs stamina: pip install stamina"
+    assert isinstance(caught.value, ImportError)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from wharfinger._extras import missing_extra
+from wharfinger._extras import MissingExtra
 from wharfinger.sources.source import CredentialSource, Issued, SourceError
 
 if TYPE_CHECKING:
@@ -35,11 +35,9 @@ def retrying(source: CredentialSource) -> CredentialSource:
     """
     try:
         import stamina  # noqa: F401  # better missed now than in a night
-    except ImportError as error:
-        missing = missing_extra("retrying", error)
-        if missing is None:
-            raise
-        raise missing from None
+    except ImportError:
+        # Several extras bring it, and each brings more than is wanted for any source.
+        raise MissingExtra("retrying needs stamina: pip install stamina") from None
     return _Retrying(source)
 
 
