@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import stat
@@ -124,6 +125,28 @@ def test_a_status_that_is_old_is_unhealthy(run: Run, config: Path) -> None:
     status, out, _ = run("--check")
     assert status == 1
     assert out.startswith("unhealthy: nothing is known since ")
+
+
+@pytest.mark.usefixtures("store")
+def test_healthy_is_true_and_nothing_like_it(run: Run, config: Path) -> None:
+    run("--once")
+    told = status_of(config)
+    for healthy in ("no", 1, None):
+        told["healthy"] = healthy
+        (config.parent / "status.json").write_text(json.dumps(told))
+        assert run("--check")[0] == 1
+
+
+@pytest.mark.usefixtures("store")
+def test_a_log_is_the_program_s_own_while_it_runs(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = logging.getLogger("wharfinger.sources")
+    before = (log.level, log.propagate, [*log.handlers])
+    _, _, err = run("--once")
+    assert err
+    assert not caplog.records  # nobody else tells it a second time
+    assert (log.level, log.propagate, log.handlers) == before
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"good_until": 7}', "[" * 100_000])
