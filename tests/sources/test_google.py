@@ -7,8 +7,10 @@ import json
 import logging
 import sys
 import threading
+import time
 import urllib.parse
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -130,18 +132,22 @@ class Endpoint:
         self.status: int = 200
         self.answer: object = {"access_token": MARK, "expires_in": 3599, "token_type": "Bearer"}
         self.asked: list[dict[str, str]] = []
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 form = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 endpoint.asked.append(dict(urllib.parse.parse_qsl(form)))
+                endpoint.may_answer.wait(60)
                 content = json.dumps(endpoint.answer).encode()
                 self.send_response(endpoint.status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content)
+                with suppress(OSError):  # nobody waits for it any longer
+                    self.wfile.write(content)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -210,11 +216,23 @@ def part(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+@pytest.fixture
+def _far_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose time is not UTC."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_far_away")
+@pytest.mark.parametrize("scopes", [["https://scope.test/read"], "https://scope.test/read"])
 def test_a_key_is_exchanged_for_a_token(
-    endpoint: Endpoint, key_text: str, private_key: rsa.RSAPrivateKey
+    endpoint: Endpoint, key_text: str, private_key: rsa.RSAPrivateKey, scopes: list[str] | str
 ) -> None:
     """R22: signed by the key, for the scope alone; the key itself stays here."""
-    source = GoogleSource(Secret(key_text), scopes=["https://scope.test/read"])
+    source = GoogleSource(Secret(key_text), scopes=scopes)
     assert isinstance(source, CredentialSource)
     assert source.token(PKG) == f"google {EMAIL}"
     before = datetime.now(UTC)
@@ -318,6 +336,17 @@ def test_one_that_is_not_there_is_passing(endpoint: Endpoint, key_text: str) -> 
     gone = key_text.replace(endpoint.url, "http://127.0.0.1:1/token")
     with pytest.raises(SourceError, match="could not be reached") as caught:
         GoogleSource(Secret(gone)).issue(PKG)
+    assert caught.value.passing
+
+
+def test_one_that_does_not_answer_is_passing(
+    endpoint: Endpoint, key_text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wharfinger.sources.google._SECONDS", 0.2)
+    endpoint.may_answer.clear()
+    with pytest.raises(SourceError, match="took too long") as caught:
+        GoogleSource(Secret(key_text)).issue(PKG)
+    endpoint.may_answer.set()
     assert caught.value.passing
 
 

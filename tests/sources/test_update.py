@@ -211,6 +211,12 @@ def test_a_signal_ends_it_cleanly(config: Path, number: signal.Signals) -> None:
     ) as process:
         assert process.stderr is not None
         first = process.stderr.readline()
+        file = config.parent / "status.json"
+        end = time.monotonic() + 30
+        while not file.exists():
+            assert time.monotonic() < end, "it tells no status"
+            time.sleep(0.01)
+        file.unlink()  # its last status comes when it ends
         process.send_signal(number)
         rest = process.stderr.read()
         assert (process.wait(30), rest) == (0, "")
@@ -390,6 +396,17 @@ def test_times_are_what_the_file_says(run: Run, config: Path, lifetime: str, lif
     assert token["assumed"] == (not lifetime)
     rest = (datetime.fromisoformat(token["next_attempt"]) - at).total_seconds()
     assert 0.85 * life < rest < 0.9 * life
+
+
+def test_a_helper_gets_the_variables_that_the_file_names(
+    run: Run, store: MemoryStore, config: Path, helper: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHARF", "ours")
+    helper.write_text(HELPER.replace('"bot"', "\"'$WHARF'\""))
+    config.write_text(f'{config.read_text()}variables = ["WHARF"]\n')
+    assert run("--once")[0] == 0
+    [credential] = store.credentials("staging").values()
+    assert credential.username == "ours"
 
 
 @pytest.mark.usefixtures("store")
