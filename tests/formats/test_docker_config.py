@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.formats.secrecy import MARK, assert_error_silent, assert_silent
 from wharfinger import Credential, CredentialKind, MemoryStore, RegistryAddress, Secret, Settings
-from wharfinger.formats import docker_auth_config, docker_config, dockercfg
+from wharfinger.formats import containers_auth, docker_auth_config, docker_config, dockercfg
 from wharfinger.formats._json_text import members, object_at
 from wharfinger.formats.docker_config import key, merge, parse, render
 from wharfinger.formats.document import DocumentError, place
@@ -117,7 +118,7 @@ def test_helpers_are_read() -> None:
 
 
 def test_names_are_read_in_any_case() -> None:
-    """As docker reads them: the very name first, else the last that differs in case alone."""
+    """As docker reads them: of several spellings the last one that is not null."""
     text = '{"Auths": {"quay.io": %s}, "credSstore": "a", "CREDHELPERS": {"a.b": "c"}}'
     read = parse(text % json.dumps({"AUTH": GOOD["auth"]}))
     assert read.credentials() == {QUAY: CI}
@@ -130,7 +131,9 @@ def test_names_are_read_in_any_case() -> None:
         ("hidden-by-helper", 'Auths["quay.io"]'),
     ]
     assert "helper of credSstore," in read.diagnostics[-1].message
-    assert parse('{"credsStore": "a", "CREDSSTORE": "b"}').creds_store == "a"
+    assert parse('{"credsStore": "a", "CREDSSTORE": "b"}').creds_store == "b"
+    assert parse('{"CREDSSTORE": "b", "credsStore": "a"}').creds_store == "a"
+    assert parse('{"credsStore": "a", "CREDSSTORE": null}').creds_store == "a"
     assert parse('{"CredsStore": "a", "CREDSSTORE": "b"}').creds_store == "b"
 
 
@@ -217,6 +220,36 @@ def test_what_docker_keeps_beside_credentials_is_no_misspelling() -> None:
     names = OTHER_NAMES.split()
     text = json.dumps({"auths": {}} | dict.fromkeys(names, "x"))
     assert parse(text).diagnostics == ()
+
+
+@pytest.mark.parametrize("names", [("auths", "auths"), ("Auths", "auths"), ("auths", "AUTHS")])
+@pytest.mark.parametrize("module", [docker_config, containers_auth, docker_auth_config])
+def test_repeated_objects_are_read_as_one(module: ModuleType, names: tuple[str, str]) -> None:
+    """R20: as Go does it; no entry hides another, and the later one of one key counts."""
+    other = base64.b64encode(b"ci:new").decode()
+    first = {"ghcr.io": GOOD, "quay.io": GOOD}
+    second = f'{{"quay.io": {{"auth": "{other}"}},\n"a.b": {{"auth": "YTpi"}}, "a.b": %s}}'
+    text = f'{{"{names[0]}": {json.dumps(first)},\n"{names[1]}":\n{second % json.dumps(GOOD)}}}'
+    found = module.parse(text)
+    new = Credential("ci", Secret("new"))
+    assert [(entry.key, entry.credential) for entry in found.entries] == [
+        ("ghcr.io", CI),
+        ("quay.io", new),
+        ("a.b", CI),
+    ]
+    told = [remark for remark in found.diagnostics if remark.code == "name-repeated"]
+    twice = "it stands there 2 times, in the lines"
+    assert [(remark.place, remark.message) for remark in told] == [
+        ("auths", f"{twice} 1, 2; docker and podman put them together"),
+        ('auths["a.b"]', f"{twice} 4, 4; the last one counts"),
+    ]
+
+
+def test_null_empties_what_was_there() -> None:
+    """As Go does it: of objects; a helper's name stays."""
+    text = document({"quay.io": GOOD}, credHelpers={"ghcr.io": "x"})[:-1]
+    read = parse(text + ', "auths": null, "credHelpers": null, "credHelpers": {"a.b": "y"}}')
+    assert (read.entries, read.cred_helpers) == ((), {"a.b": "y"})
 
 
 def test_repeated_names_are_told_by_their_lines() -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "Lookup",
     "counting",
     "key",
+    "load",
     "merge_auths",
     "read_auths",
     "read_key",
@@ -204,51 +205,84 @@ def _overlaps(entries: list[AuthEntry], lookup: Lookup) -> Iterator[Diagnostic]:
                 )
 
 
-def repetitions(text: str, start: int | None, *path: str) -> list[Diagnostic]:
+def repetitions(text: str, *path: str, after: int = 0) -> list[Diagnostic]:
     """Remark on members of one name.
 
     Args:
-        text: A document that was read, without a byte order mark.
-        start: Where the object begins; None where it is not there.
+        text: An object that was read, without a byte order mark.
         path: The names of the members that lead to it.
+        after: How many lines stand before it.
 
     Returns:
         The remarks, with the lines that the members stand in.
     """
-    found = {} if start is None else _json_text.repeated(text, start)
     return [
-        Diagnostic(
-            "name-repeated",
-            "R20",
-            f"it stands there {len(lines)} times, in the lines "
-            f"{', '.join(map(str, lines[:_LINES]))}{', …' if len(lines) > _LINES else ''}; the "
-            "last one counts",
-            "keep one of them",
-            place(*path, name),
-        )
-        for name, lines in found.items()
+        _repetition([after + line for line in lines], "the last one counts", *path, name)
+        for name, lines in _json_text.repeated(text).items()
     ]
 
 
-def repeated_names(
-    text: str, document: Mapping[str, object], known: Iterable[str]
-) -> list[Diagnostic]:
-    """Remark on repeated members of a document, and of the objects in it.
+def _repetition(lines: list[int], counts: str, *path: str) -> Diagnostic:
+    told = f"{', '.join(map(str, lines[:_LINES]))}{', …' if len(lines) > _LINES else ''}"
+    return Diagnostic(
+        "name-repeated",
+        "R20",
+        f"it stands there {len(lines)} times, in the lines {told}; {counts}",
+        "keep one of them",
+        place(*path),
+    )
+
+
+def load(text: str, known: Iterable[str]) -> tuple[dict[str, object], list[Diagnostic]]:
+    """Read a document as docker and podman do: names in any case, repeated objects as one.
 
     Args:
-        text: The document that was read, without a byte order mark.
-        document: What was read.
+        text: The document, without a byte order mark.
         known: The names of the members that are looked at and into.
 
     Returns:
-        The remarks.
+        The document, and remarks on what is repeated in it.
+
+    Raises:
+        DocumentError: When it is not valid JSON, or no object.
+
+    Example:
+        >>> load('{"auths": {"quay.io": {}}, "Auths": {"ghcr.io": {}}}', ["auths"])[0]["auths"]
+        {'quay.io': {}, 'ghcr.io': {}}
     """
-    names = {_json_text.named(document, name) for name in known}
-    remarks = [remark for remark in repetitions(text, 0) if remark.place in map(place, names)]
-    for name in sorted(names):
-        if isinstance(document.get(name), dict):
-            remarks += repetitions(text, _json_text.object_at(text, name), name)
-    return remarks
+    document: dict[str, object] = _json_text.load(text)
+    names = {name.casefold(): _json_text.named(document, name) for name in known}
+    lines: dict[str, list[int]] = {name: [] for name in names.values()}
+    found: dict[str, object] = {}
+    inner: list[Diagnostic] = []
+    line, seen = 1, 0
+    for member in _json_text.members(text):
+        line += text.count("\n", seen, member.start)
+        seen = member.start
+        name = names.get(member.name.casefold())
+        if name is None:
+            continue
+        lines[name].append(line)
+        before = found.get(name)
+        if isinstance(member.value, dict):
+            after = line - 1 + text.count("\n", member.start, member.value_start)
+            inner += repetitions(text[member.value_start : member.end], name, after=after)
+        if isinstance(before, dict) and isinstance(member.value, dict):
+            before |= member.value
+        elif member.value is not None or isinstance(before, dict):  # null empties an object only
+            found[name] = member.value
+    outer = [
+        _repetition(
+            where,
+            "docker and podman put them together"
+            if isinstance(found.get(name), dict)
+            else "the last one counts",
+            name,
+        )
+        for name, where in lines.items()
+        if len(where) > 1
+    ]
+    return document | found, [*outer, *inner]
 
 
 def wire_auths(

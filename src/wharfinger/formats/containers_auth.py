@@ -20,9 +20,9 @@ from wharfinger.formats._auths import (
     AuthEntry,
     Lookup,
     counting,
+    load,
     merge_auths,
     read_auths,
-    repeated_names,
     wire_auths,
 )
 from wharfinger.formats.document import DocumentError, Parsed, forgetful, place
@@ -131,11 +131,10 @@ def parse(text: str) -> ContainersAuth:
         ('acme', 'ci')
     """
     plain = _json_text.without_bom(text)
-    document = _json_text.load(plain)
+    document, remarks = load(plain, _KNOWN)
     name = _json_text.named(document, "auths")
     auths = document.get(name)
     entries, found = read_auths(auths, name, lookup=PODMAN)
-    remarks = repeated_names(plain, document, _KNOWN)
     if document.get("credsStore"):
         remarks.append(
             Diagnostic(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from wharfinger.core.credential import CredentialKind
 from wharfinger.formats import _json_text
-from wharfinger.formats._auths import DOCKER, AuthEntry, key, read_auths, repeated_names, wire_auths
+from wharfinger.formats._auths import DOCKER, AuthEntry, key, load, read_auths, wire_auths
 from wharfinger.formats._json_text import kind
 from wharfinger.formats.document import DocumentError, Parsed, forgetful, place
 
@@ -56,7 +56,7 @@ nothing else, or docker takes no notice of the whole variable
     plain = _json_text.without_bom(text)
     if not plain.strip():
         return Parsed(())
-    document = _json_text.load(plain)
+    document, repeated = load(plain, ["auths"])
     _check_names(document, "the variable", "auths")
     path = _json_text.named(document, "auths")
     auths = document.get(path)
@@ -67,7 +67,7 @@ nothing else, or docker takes no notice of the whole variable
     for remark in found:
         if remark.code in _FATAL:
             raise DocumentError(remark.place, remark.message)
-    return Parsed(tuple(entries), (*repeated_names(plain, document, ["auths"]), *found))
+    return Parsed(tuple(entries), (*repeated, *found))
 
 
 def _check_entry(members: object, *path: str) -> None:

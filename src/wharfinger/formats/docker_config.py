@@ -21,9 +21,9 @@ from wharfinger.formats._auths import (
     AuthEntry,
     counting,
     key,
+    load,
     merge_auths,
     read_auths,
-    repeated_names,
     wire_auths,
 )
 from wharfinger.formats.document import Parsed, forgetful, place
@@ -118,10 +118,10 @@ def parse(text: str) -> DockerConfig:
     plain = _json_text.without_bom(text)
     if not plain.strip():
         return DockerConfig(())
-    document = _json_text.load(plain)
+    document, repeated = load(plain, _KNOWN)
     auths, store, by_registry = (_json_text.named(document, known) for known in _KNOWN)
     entries, found = read_auths(document.get(auths), auths)
-    remarks = [*repeated_names(plain, document, _KNOWN), *_misspelt(document), *found]
+    remarks = [*repeated, *_misspelt(document), *found]
     creds_store = document.get(store)
     if not isinstance(creds_store, str | None):
         remarks.append(malformed("a string", creds_store, store))

@@ -37,7 +37,7 @@ def parse(text: str) -> Parsed[AuthEntry]:
     if plain.lstrip().startswith("{"):
         document = _json_text.load(plain)
         entries, found = read_auths(document)
-        return Parsed(tuple(entries), (*repetitions(plain, 0), *found))
+        return Parsed(tuple(entries), (*repetitions(plain), *found))
     members: dict[str, str] = {}
     for number, line in enumerate(plain.splitlines(), start=1):
         name, equals, value = line.partition("=")
