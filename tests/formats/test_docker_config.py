@@ -422,6 +422,16 @@ def test_merging_what_is_there_changes_no_byte(
             (),
             json.dumps({"AUTHS": {"a.b": {}}, "auths": {"quay.io": GOOD}}),
         ),
+        # A token that another of these hides would come back; Go reads the Kelvin sign for a k.
+        (
+            '{"auths": {"quay.io": {"identityto\u212aen": "t", "x": 1}}, '
+            '"auth\u017f": {"quay.io": {}}}',
+            {QUAY: CI},
+            (),
+            json.dumps(
+                {"auths": {"quay.io": {"x": 1, **GOOD}}, "auth\u017f": {}}, ensure_ascii=False
+            ),
+        ),
         ('{"AUTHS": 1, "auths": {}}', {}, [QUAY], '{"AUTHS": 1, "auths": {}}'),
     ],
 )

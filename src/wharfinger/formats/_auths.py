@@ -333,19 +333,22 @@ def merge_auths(
     document = _json_text.load(plain) if plain.strip() else {}
     target = _json_text.named(document, "auths")
     there: dict[str, object] = {}
+    written: dict[str, object] = {}  # of these what is written to
     # Go puts repeated objects together, and reads their name in any case.
     objects: dict[str, Inside] = {target: Inside()}
     for member in _json_text.members(plain) if document else ():
-        if member.name.lower() == "auths" and isinstance(member.value, dict):
+        if member.name.casefold() == "auths" and isinstance(member.value, dict):
             there |= member.value
             objects[member.name] = Inside()
+            if member.name == target:
+                written = member.value
     for name in there:
         read = read_key(name, "")
         if not isinstance(read, Diagnostic) and read[0] in touched and not read[1]:
             for changes in objects.values():
                 changes[name] = None
     for name, members in wire_auths(credentials, wanted).items():
-        before = there.get(name)
+        before = written.get(name)
         objects[target][name] = Inside(dict.fromkeys(_stale(before, members)) | members)
     if document:
         _json_text.object_at(plain, target)  # refuses what is no object
@@ -358,6 +361,6 @@ def _stale(before: object, members: dict[str, str]) -> Iterator[str]:
         reader = EntryReader("")
         same = reader.read(before | members) and not reader.diagnostics
         for name in before:
-            known = name.lower() in MEMBERS
+            known = name.casefold() in MEMBERS
             if known and name not in members and not (same and name in {"username", "password"}):
                 yield name
