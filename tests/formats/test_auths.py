@@ -118,6 +118,7 @@ def test_an_empty_entry_says_that_a_helper_has_it(entry: dict[str, Any]) -> None
         ({"username": "a:b", "password": "x"}, "credential-refused", ".username"),
         ({"username": "ci", "password": "\ud800"}, "credential-refused", ".password"),
         ({"identitytoken": "\ud800"}, "credential-refused", ".identitytoken"),
+        ({"AUTH": 1, "auth": GOOD["auth"]}, "entry-malformed", ".AUTH"),
     ],
 )
 def test_a_bad_entry_is_told_and_hides_no_other(entry: object, code: str, member: str) -> None:
@@ -140,6 +141,17 @@ def test_a_bad_entry_is_told_and_hides_no_other(entry: object, code: str, member
         ({**GOOD, "email": 1}, "entry-malformed", ".email", "hunter2"),
         ({"AUTH": GOOD["auth"]}, "member-misspelt", ".AUTH", "hunter2"),
         ({"identityToken": "t"}, "member-misspelt", ".identityToken", "t"),
+        # Of several spellings Go takes the last one that is not null.
+        ({"auth": auth("a:b"), "Auth": GOOD["auth"]}, "name-repeated", ".Auth", "hunter2"),
+        ({"Auth": auth("a:b"), "auth": GOOD["auth"]}, "name-repeated", ".auth", "hunter2"),
+        ({"auth": GOOD["auth"], "AUTH": None}, "name-repeated", ".AUTH", "hunter2"),
+        ({"identityto\u212aen": "t"}, "member-misspelt", '["identityto\\u212aen"]', "t"),
+        (
+            {**GOOD, "IdentityToken": "t", "identitytoken": ""},
+            "name-repeated",
+            ".identitytoken",
+            "hunter2",
+        ),
     ],
 )
 def test_an_odd_entry_is_read_and_told(

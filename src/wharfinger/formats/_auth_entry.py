@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from wharfinger.core.credential import Credential, CredentialKind, Secret, check_credential
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.core.errors import InvalidCredential
-from wharfinger.formats._json_text import kind, named
+from wharfinger.formats._json_text import kind
 from wharfinger.formats.document import DocumentError, place
 
 if TYPE_CHECKING:
@@ -110,25 +110,38 @@ class EntryReader:
         if not isinstance(members, dict):
             self._malformed("an object", members)
             return False
+        spelt: dict[str, list[str]] = {}
+        for name in members:
+            spelt.setdefault(name.casefold(), []).append(name)
         texts: dict[str, str] = {}
         for known in MEMBERS:
-            name = named(members, known)
-            value = members.get(name)
-            if isinstance(value, str):
-                if value:
-                    texts[known] = value
-            elif value is not None:
-                self._malformed("a string", value, name)
-                if known != "email":  # nobody's pull depends on it
-                    return False
-            if name != known:
+            names = spelt.get(known, [])
+            for name in names:
+                value = members[name]
+                if isinstance(value, str):
+                    texts[known] = value  # of several the last one counts, as for Go
+                elif value is not None:
+                    self._malformed("a string", value, name)
+                    if known != "email":  # nobody's pull depends on it
+                        return False
+            if len(names) > 1:
+                self._remark(
+                    "name-repeated",
+                    "R20",
+                    f"{known} stands there in {len(names)} spellings; docker and podman take the "
+                    "last one, and others do not",
+                    "keep one of them",
+                    names[-1],
+                )
+            elif names and names != [known]:
                 self._remark(
                     "member-misspelt",
                     "R20",
                     "docker and podman read it in any case, and others do not",
                     f"write {known!r}",
-                    name,
+                    *names,
                 )
+        texts = {known: text for known, text in texts.items() if text}
         return self._read_texts(texts)
 
     def _read_texts(self, texts: Mapping[str, str]) -> bool:
@@ -250,5 +263,6 @@ class EntryReader:
         )
 
     def _remark(self, code: str, rule: str, message: str, repair: str, *member: str) -> None:
-        where = ".".join((self._where, *(place(name) for name in member)))
+        # Behind the entry's place: .auth, or ["odd name"].
+        where = self._where + place("", *member).removeprefix('[""]')
         self.diagnostics.append(Diagnostic(code, rule, message, repair, where))
