@@ -91,6 +91,11 @@ def test_one_image_has_its_one_header() -> None:
             "<token>",
             "docker.io",
         ),
+        # The daemon reads names in any case, and takes no notice of auth.
+        (header({"Username": "ci", "password": "x", "serverAddress": "a.b"}), "ci", "a.b"),
+        (header({"username": "ci", "password": "x", "auth": "YTpi"}), "ci", None),
+        (header({"username": "ci", "password": "x", "Auth": "?"}), "ci", None),
+        (header({"auth": ""}), None, None),
         # As docker-py sends what it has read.
         (
             header({"username": "ci", "password": "x", "email": None, "serveraddress": "a.b"}),
@@ -119,6 +124,8 @@ def test_what_others_send_is_read(text: str, username: str | None, address: str 
         (header({"username": "ci", "password": ""}), "header.password"),
         (header({"username": "", "password": "x"}), "header.username"),
         (header({"auth": "eA=="}), "header.auth"),
+        (header({"auth": "YTpi"}), "header.auth"),
+        (header({"auth": 1, "username": "ci", "password": "x"}), "header.auth"),
         (
             header({"username": "ci", "password": "x", "serveraddress": "quay io"}),
             "header.serveraddress",

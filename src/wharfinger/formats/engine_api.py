@@ -89,7 +89,8 @@ def parse(text: str) -> RegistryAuth:
         What it says.
 
     Raises:
-        DocumentError: When it is not base64url of an object, or its credential can't be used.
+        DocumentError: When it is not base64url of an object, or its credential can't be used, such
+            as one in ``auth``, which the daemon does not read.
 
     Example:
         >>> from wharfinger import Credential, RegistryAddress, Secret
@@ -101,11 +102,17 @@ kind=CredentialKind.PASSWORD), address=RegistryAddress.parse('quay.io'))
     """
     header = _json_text.without_bom(text)
     members = _json_text.load(_decoded(header)) if header else {}
+    # The daemon sends what stands in the other members, whatever auth says.
+    name = _json_text.named(members, "auth")
+    auth = members.pop(name) if isinstance(members.get(name), str) else ""
     reader = EntryReader("header")
-    usable = reader.read(members)
-    if not usable:
+    if not reader.read(members):
         raise DocumentError(reader.diagnostics[-1].place, reader.diagnostics[-1].message)
-    return RegistryAuth(reader.credential, _address(members.get("serveraddress")))
+    if auth and reader.credential is None:
+        problem = "the daemon takes no notice of auth; a username and a password are wanted"
+        raise DocumentError("header.auth", problem)
+    server = members.get(_json_text.named(members, "serveraddress"))
+    return RegistryAuth(reader.credential, _address(server))
 
 
 def _address(server: object) -> RegistryAddress | None:
