@@ -93,13 +93,22 @@ def test_what_is_rendered_is_what_docker_writes() -> None:
     assert render({}) == '{\n\t"auths": {}\n}\n'
 
 
-@pytest.mark.parametrize("text", ["", " \n", "\ufeff", "{}", '{"auths": null}', '{"auths": {}}'])
+@pytest.mark.parametrize("text", ["", " \n", "{}", '{"auths": null}', '{"auths": {}}'])
 def test_a_document_may_say_nothing(text: str) -> None:
     assert parse(text) == docker_config.DockerConfig(())
 
 
-def test_a_byte_order_mark_is_passed_over() -> None:
-    assert parse("\ufeff" + document({"quay.io": GOOD})).credentials() == {QUAY: CI}
+def test_a_byte_order_mark_hides_nothing_and_is_told() -> None:
+    """R20: docker and podman read no file that has one."""
+    text = "\ufeff" + document({"quay.io": GOOD})
+    for read in (parse(text), containers_auth.parse(text)):
+        assert read.credentials() == {QUAY: CI}
+        assert [(remark.code, remark.place) for remark in read.diagnostics] == [
+            ("byte-order-mark", "")
+        ]
+    assert codes("\ufeff \n") == [("byte-order-mark", "")]
+    with pytest.raises(DocumentError, match="byte order mark"):
+        docker_auth_config.parse(text)
 
 
 def test_helpers_are_read() -> None:

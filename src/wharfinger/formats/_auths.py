@@ -27,6 +27,7 @@ __all__ = [
     "DOCKER",
     "AuthEntry",
     "Lookup",
+    "byte_order_mark",
     "counting",
     "key",
     "load",
@@ -237,11 +238,11 @@ def load(text: str, known: Iterable[str]) -> tuple[dict[str, object], list[Diagn
     """Read a document as docker and podman do: names in any case, repeated objects as one.
 
     Args:
-        text: The document, without a byte order mark.
+        text: The document.
         known: The names of the members that are looked at and into.
 
     Returns:
-        The document, and remarks on what is repeated in it.
+        The document, and remarks on a byte order mark and on what is repeated in it.
 
     Raises:
         DocumentError: When it is not valid JSON, or no object.
@@ -250,6 +251,7 @@ def load(text: str, known: Iterable[str]) -> tuple[dict[str, object], list[Diagn
         >>> load('{"auths": {"quay.io": {}}, "Auths": {"ghcr.io": {}}}', ["auths"])[0]["auths"]
         {'quay.io': {}, 'ghcr.io': {}}
     """
+    marked, text = text, _json_text.without_bom(text)
     document: dict[str, object] = _json_text.load(text)
     names = {name.casefold(): _json_text.named(document, name) for name in known}
     lines: dict[str, list[int]] = {name: [] for name in names.values()}
@@ -282,7 +284,22 @@ def load(text: str, known: Iterable[str]) -> tuple[dict[str, object], list[Diagn
         for name, where in lines.items()
         if len(where) > 1
     ]
-    return document | found, [*outer, *inner]
+    return document | found, [*byte_order_mark(marked), *outer, *inner]
+
+
+def byte_order_mark(text: str) -> list[Diagnostic]:
+    """Remark on a byte order mark, at which docker and podman stop.
+
+    Args:
+        text: A document.
+
+    Returns:
+        The remark, if there is one.
+    """
+    if _json_text.without_bom(text) == text:
+        return []
+    message = "it starts with a byte order mark; docker and podman then read no entry at all"
+    return [Diagnostic("byte-order-mark", "R20", message, "save it without")]
 
 
 def wire_auths(

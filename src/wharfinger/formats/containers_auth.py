@@ -130,8 +130,7 @@ def parse(text: str) -> ContainersAuth:
         >>> read.entries[0].path, read.entries[0].credential.username
         ('acme', 'ci')
     """
-    plain = _json_text.without_bom(text)
-    document, remarks = load(plain, _KNOWN)
+    document, remarks = load(text, _KNOWN)
     name = _json_text.named(document, "auths")
     auths = document.get(name)
     entries, found = read_auths(auths, name, lookup=PODMAN)

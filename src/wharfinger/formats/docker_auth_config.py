@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from wharfinger.core.credential import CredentialKind
 from wharfinger.formats import _json_text
-from wharfinger.formats._auths import DOCKER, AuthEntry, key, load, read_auths, wire_auths
+from wharfinger.formats._auths import (
+    DOCKER,
+    AuthEntry,
+    byte_order_mark,
+    key,
+    load,
+    read_auths,
+    wire_auths,
+)
 from wharfinger.formats._json_text import kind
 from wharfinger.formats.document import DocumentError, Parsed, forgetful, place
 
@@ -53,10 +61,12 @@ def parse(text: str) -> Parsed[AuthEntry]:
         wharfinger.formats.document.DocumentError: auths["quay.io"].email: an entry has auth and \
 nothing else, or docker takes no notice of the whole variable
     """
-    plain = _json_text.without_bom(text)
-    if not plain.strip():
+    if byte_order_mark(text):
+        problem = "it starts with a byte order mark, and docker takes no notice of the variable"
+        raise DocumentError("", problem)
+    if not text.strip():
         return Parsed(())
-    document, repeated = load(plain, ["auths"])
+    document, repeated = load(text, ["auths"])
     _check_names(document, "the variable", "auths")
     path = _json_text.named(document, "auths")
     auths = document.get(path)

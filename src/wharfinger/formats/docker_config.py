@@ -19,6 +19,7 @@ from wharfinger.formats import _json_text
 from wharfinger.formats._auth_helpers import hidden, malformed, read_helpers
 from wharfinger.formats._auths import (
     AuthEntry,
+    byte_order_mark,
     counting,
     key,
     load,
@@ -115,13 +116,12 @@ def parse(text: str) -> DockerConfig:
         auths["docker.io"]: key-not-looked-up (R3): docker never finds it by this key; write \
 'https://index.docker.io/v1/'
     """
-    plain = _json_text.without_bom(text)
-    if not plain.strip():
-        return DockerConfig(())
-    document, repeated = load(plain, _KNOWN)
+    if not _json_text.without_bom(text).strip():
+        return DockerConfig((), tuple(byte_order_mark(text)))
+    document, told = load(text, _KNOWN)
     auths, store, by_registry = (_json_text.named(document, known) for known in _KNOWN)
     entries, found = read_auths(document.get(auths), auths)
-    remarks = [*repeated, *_misspelt(document), *found]
+    remarks = [*told, *_misspelt(document), *found]
     creds_store = document.get(store)
     if not isinstance(creds_store, str | None):
         remarks.append(malformed("a string", creds_store, store))
