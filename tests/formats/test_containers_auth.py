@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -231,6 +232,15 @@ def test_what_cannot_be_read_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["{}", '{"auths": null}'])
 def test_a_document_may_say_nothing(text: str) -> None:
     assert parse(text) == ContainersAuth(())
+
+
+@pytest.mark.parametrize("wrong", [None, 1, "quay.io", [QUAY], {None: CI}, {QUAY: None}])
+def test_a_wrong_type_is_a_type_error(wrong: Any) -> None:  # noqa: ANN401  # it is the point
+    """R20: and nothing else, of whatever type."""
+    with pytest.raises(TypeError):
+        render(wrong)
+    with pytest.raises(TypeError):
+        merge("{}", wrong)
 
 
 SECRET = base64.b64encode(f"ci:{MARK}".encode()).decode()

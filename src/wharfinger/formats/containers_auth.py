@@ -15,7 +15,7 @@ from wharfinger.core.credential import CredentialKind
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.formats import _json_text
 from wharfinger.formats._auth_helpers import hidden, read_helpers
-from wharfinger.formats._auth_keys import host_of, is_url
+from wharfinger.formats._auth_keys import checked, host_of, is_url
 from wharfinger.formats._auths import (
     AuthEntry,
     Lookup,
@@ -278,7 +278,7 @@ def find(entries: Iterable[AuthEntry], image: ImageReference) -> AuthEntry | Non
 
 
 def _check(credentials: Mapping[RegistryAddress, Credential]) -> None:
-    for address, credential in credentials.items():
-        if getattr(credential, "kind", None) is CredentialKind.REGISTRY_TOKEN:
+    for address in map(checked, credentials):
+        if getattr(credentials[address], "kind", None) is CredentialKind.REGISTRY_TOKEN:
             problem = "podman takes no registry token; only the Engine API and docker do"
             raise DocumentError(place("auths", str(address)), problem)
