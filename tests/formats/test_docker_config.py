@@ -309,6 +309,7 @@ def test_what_a_helper_does_not_hide() -> None:
         ("[]", ""),
         ('{"auths": []}', "auths"),
         ('{"auths": "x"}', "auths"),
+        ('{"auths": {}, "Auths": []}', "auths"),
         ('{"auths": {}} {}', "line 1, column 15"),
     ],
 )

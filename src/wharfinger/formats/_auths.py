@@ -119,13 +119,9 @@ def read_auths(
     Raises:
         DocumentError: When it is no object.
     """
-    if auths is None:
-        return [], []
-    if not isinstance(auths, dict):
-        raise DocumentError(place(*path), f"an object is wanted, and this is {kind(auths)}")
     entries: list[AuthEntry] = []
     diagnostics: list[Diagnostic] = []
-    for name, members in auths.items():
+    for name, members in _object(auths, *path).items():
         where = place(*path, name)
         read = read_key(name, where)
         if isinstance(read, Diagnostic):
@@ -137,6 +133,14 @@ def read_auths(
         diagnostics += reader.diagnostics
     diagnostics += _overlaps(entries, lookup)
     return entries, diagnostics
+
+
+def _object(value: object, *path: str | int) -> dict[str, object]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise DocumentError(place(*path), f"an object is wanted, and this is {kind(value)}")
+    return value
 
 
 def counting(
@@ -347,8 +351,9 @@ def merge_auths(
     """
     touched = {*map(checked, credentials), *map(checked, remove)}
     plain = _json_text.without_bom(text)
-    document = _json_text.load(plain) if plain.strip() else {}
+    document = load(text, ["auths"])[0] if plain.strip() else {}
     target = _json_text.named(document, "auths")
+    _object(document.get(target), target)  # refuses what is none
     there: dict[str, object] = {}
     written: dict[str, object] = {}  # of these what is written to
     # Go puts repeated objects together, and reads their name in any case.
