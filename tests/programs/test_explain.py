@@ -405,8 +405,10 @@ MALFORMED = [
     ('environment = "ci"\nregistries = [', "line 2", "it is not valid TOML"),
     ('environment = "ci"\noops\n', "line 2, column 5", "it is not valid TOML"),
     ('environment = "ci"\nenvironment = "ci"\n', "line 2, column 19", "it is not valid TOML"),
-    ("x = " + "[" * 100_000, "", "it is not valid TOML"),
-    ("x = " + "9" * 5000, "", "it is not valid TOML"),
+    ("x = " + "[" * 100_000, "", "a nesting too deep"),
+    ("x = " + "9" * 5000, "", "a number is too long"),
+    ("\n" + "a." * 9 + "a = 1", "line 2", "a key has too many parts"),
+    ("x = '''\n" + "a." * 9 + "a'''\n", "x", "no such key"),
 ]
 
 

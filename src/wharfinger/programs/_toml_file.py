@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,8 @@ from typing_extensions import override
 
 from wharfinger import WharfingerError
 from wharfinger.core.errors import nearest
+from wharfinger.formats._toml_text import kind, load
+from wharfinger.formats.document import DocumentError
 
 __all__ = ["Fault", "TomlFileError", "check_keys", "read_text", "string", "toml", "wanted"]
 
@@ -70,7 +71,7 @@ def read_text(path: str) -> str:
         content = Path(path).read_bytes()
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        place = _line(content.count(b"\n", 0, error.start))
+        place = f"line {content.count(b'\n', 0, error.start) + 1}"
         problem = "it is not UTF-8"
     except OSError as error:
         problem = error.strerror or type(error).__name__
@@ -80,30 +81,13 @@ def read_text(path: str) -> str:
     raise TomlFileError(path, place, problem)
 
 
-# The start of a line, table or value, and a key of more parts than any key of these files has.
-_PART: Final = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
-_DEEP: Final = re.compile(rf"(?:^|[\[{{,])[ \t]*+(?:{_PART}\.[ \t]*+){{8}}", re.MULTILINE)
-
-
 def toml(text: str) -> dict[str, object]:
     """Read a document."""
-    if deep := _DEEP.search(text):  # its time is quadratic in the parts of a key (R20)
-        place = _line(text.count("\n", 0, deep.start()))
-        raise Fault(place, "a key has too many parts")
-    place = ""
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        # Of its message only the place is taken: the rest may quote the document.
-        found = re.search(r"\(at (line \d+, column \d+)\)$", str(error))
-        place = found[1] if found else _line(text.count("\n"))
-    except (ValueError, RecursionError):  # a number too long, or a nesting too deep, to be read
-        pass
-    raise Fault(place, "it is not valid TOML")
-
-
-def _line(newlines_before: int) -> str:
-    return f"line {newlines_before + 1}"
+        return load(text)
+    except DocumentError as error:
+        place, problem = error.place, error.problem
+    raise Fault(place, problem)
 
 
 _SECRET: Final = re.compile(r"pass|pwd|secret|token|auth|cred|apikey|privatekey|jsonkey")
@@ -129,19 +113,9 @@ def _key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]{1,80}", key) else f"{key[:80]!a}"
 
 
-_TYPES: Final = {
-    bool: "a boolean",
-    int: "an integer",
-    float: "a float",
-    str: "a string",
-    list: "an array",
-    dict: "a table",
-}
-
-
 def wanted(wanted: str, value: object) -> str:
     """Say what is wanted, and what this is instead."""
-    return f"{wanted} is wanted, and this is {_TYPES.get(type(value), 'a date or a time')}"
+    return f"{wanted} is wanted, and this is {kind(value)}"
 
 
 def string(key: str, value: object) -> str:
