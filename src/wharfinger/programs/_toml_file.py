@@ -71,7 +71,8 @@ def read_text(path: str) -> str:
         content = Path(path).read_bytes()
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        place = f"line {content.count(b'\n', 0, error.start) + 1}"
+        newlines = content.count(b"\n", 0, error.start)
+        place = f"line {newlines + 1}"
         problem = "it is not UTF-8"
     except OSError as error:
         problem = error.strerror or type(error).__name__
