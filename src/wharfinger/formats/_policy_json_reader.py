@@ -9,6 +9,7 @@ import attrs
 
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.core.errors import nearest
+from wharfinger.formats._host_remarks import surprise
 from wharfinger.formats._json_text import kind, load, members, object_at, repeated
 from wharfinger.formats.document import DocumentError, Parsed, place
 
@@ -179,25 +180,16 @@ class _Reader:
 
     def surprises(self, path: tuple[str, ...], scope: str) -> None:
         host, _, below = scope.partition("/")
-        name = below.partition("@")[0].partition(":")[0]
-        remark = None
+        told = ""
         if host.startswith("*.") and (below or ":" in host):
-            remark = "never-matches", "R14", "a wildcard has no port and no path", "name the hosts"
+            told = "a wildcard has no port and no path"
         elif "*" in host.removeprefix("*."):
-            remark = "never-matches", "R14", "a wildcard is *. before a host", "name the hosts"
-        elif host == "index.docker.io":
-            told = "containers read index.docker.io as docker.io before they look"
-            remark = "never-matches", "R2", told, "write docker.io"
-        elif host != host.lower():
-            told = "containers compare hosts as text, so it matches this spelling and no other"
-            remark = "upper-case", "R3", told, "write it in lower case"
-        elif host == "docker.io" and below and "/" not in below and name != "library":
-            told = "it is about a user of Docker Hub, and not about an official image"
-            repair = "write docker.io/library/ before the name if that is meant"
-            remark = "official-image", "R13", told, repair
-        if remark is not None:
-            code, rule, message, repair = remark
-            self.remarks.append(Diagnostic(code, rule, message, repair, place(*path)))
+            told = "a wildcard is *. before a host"
+        where = place(*path)
+        if told:
+            self.remarks.append(Diagnostic("never-matches", "R14", told, "name the hosts", where))
+        elif remark := surprise(scope, where):
+            self.remarks.append(remark)
 
     def refuse(self, code: str, message: str, repair: str, *path: str | int) -> None:
         self.refused = True

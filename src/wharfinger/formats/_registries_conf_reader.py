@@ -9,6 +9,7 @@ from wharfinger.core.address import read_address
 from wharfinger.core.diagnose import Diagnostic
 from wharfinger.core.errors import nearest
 from wharfinger.core.reference import read_reference
+from wharfinger.formats._host_remarks import surprise
 from wharfinger.formats._registries_conf_values import Mirror, RegistriesConf, RegistryTable
 from wharfinger.formats._toml_text import kind, load
 from wharfinger.formats.document import place
@@ -208,8 +209,9 @@ class _Reader:
         if not location and not prefix.startswith("*."):
             self.no_location(path)
             return None
-        if not prefix.startswith("*."):
-            self.surprises((*path, "prefix" if prefix else "location"), prefix or location)
+        where = place(*path, "prefix" if prefix else "location")
+        if not prefix.startswith("*.") and (remark := surprise(prefix or location, where)):
+            self.remarks.append(remark)
         by_digest = self.flag(path, table, "mirror-by-digest-only")
         return RegistryTable(
             prefix or location,
@@ -285,34 +287,6 @@ class _Reader:
             "prefix",
         )
         return None
-
-    def surprises(self, path: tuple[str | int, ...], prefix: str) -> None:
-        """What a prefix is about, and what somebody may have meant."""
-        host, _, below = prefix.partition("/")
-        if host != host.lower():
-            self.remark(
-                "upper-case",
-                "containers compare hosts as text, so it matches this spelling and no other",
-                "write it in lower case",
-                *path,
-                rule="R3",
-            )
-        if host == "index.docker.io":
-            self.remark(
-                "never-matches",
-                "containers read index.docker.io as docker.io before they look for a prefix",
-                "write docker.io",
-                *path,
-                rule="R2",
-            )
-        if host == "docker.io" and below and "/" not in below and below != "library":
-            self.remark(
-                "official-image",
-                "it is about a user of Docker Hub, and not about an official image",
-                "write docker.io/library/ before the name if that is meant",
-                *path,
-                rule="R13",
-            )
 
     def compare(self, entries: list[RegistryTable]) -> None:
         """Tables with one prefix, and tables that disagree on one location."""
