@@ -146,6 +146,7 @@ def test_a_bad_entry_is_told_and_hides_no_other(entry: object, code: str, member
         ({"Auth": auth("a:b"), "auth": GOOD["auth"]}, "name-repeated", ".auth", "hunter2"),
         ({"auth": GOOD["auth"], "AUTH": None}, "name-repeated", ".AUTH", "hunter2"),
         ({"identityto\u212aen": "t"}, "member-misspelt", '["identityto\\u212aen"]', "t"),
+        ({"u\u017fername": "ci", "password": "x"}, "member-misspelt", '["u\\u017fername"]', "x"),
         (
             {**GOOD, "IdentityToken": "t", "identitytoken": ""},
             "name-repeated",
