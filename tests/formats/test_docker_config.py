@@ -434,7 +434,8 @@ def test_merging_what_is_there_changes_no_byte(
         ),
         # A token that another of these hides would come back; Go reads the Kelvin sign for a k.
         (
-            '{"auths": {"quay.io": {"identityto\u212aen": "t", "pa\u017f\u017fword": ""}}, "auth\u017f": {"quay.io": {}}}',
+            '{"auths": {"a.b": {}, "quay.io": {"identityto\u212aen": "t", "u\u017fername": ""}}'
+            + ', "auth\u017f": {"quay.io": {}}}',
             {QUAY: CI},
             (),
             json.dumps({"auths": {"quay.io": GOOD}, "auth\u017f": {}}, ensure_ascii=False),

@@ -157,7 +157,8 @@ def test_what_containers_refuse_is_told_and_permits_nothing(
 def test_repeated_scopes_are_told_by_their_lines() -> None:
     """R20: of the document, whatever transport they are in."""
     scopes = '{"a":\n1,\n"a": 1}'
-    text = f'{{"default": [],\n"transports": {{"dir":\n{scopes},\n"docker": {scopes}, "oci": {scopes}}}}}'
+    transports = f'{{"dir":\n{scopes},\n"docker": {scopes}, "oci": {scopes}}}'
+    text = f'{{"default": [],\n"transports": {transports}}}'
     told = [remark for remark in parse(text).diagnostics if remark.code == "repeated"]
     assert [(remark.place, remark.message.partition(";")[0]) for remark in told] == [
         ("transports.dir.a", "it stands in lines 3, 5"),
