@@ -323,6 +323,13 @@ def test_what_cannot_be_read_is_refused(text: str, place: str) -> None:
 
 # Merging
 
+ODDLY_SPELT = json.dumps(
+    {
+        "auths": {"quay.io": {"identityto\u212aen": "t", "pa\u017f\u017fword": ""}},
+        "auth\u017f": {"quay.io": {}},
+    },
+    ensure_ascii=False,
+)
 KEPT = {"psFormat": "table {{.Names}}", "auths": {"a.example": GOOD}, "credsStore": "pass"}
 
 
@@ -434,8 +441,7 @@ def test_merging_what_is_there_changes_no_byte(
         ),
         # A token that another of these hides would come back; Go reads the Kelvin sign for a k.
         (
-            '{"auths": {"a.b": {}, "quay.io": {"identityto\u212aen": "t", "u\u017fername": ""}}'
-            + ', "auth\u017f": {"quay.io": {}}}',
+            ODDLY_SPELT,
             {QUAY: CI},
             (),
             json.dumps({"auths": {"quay.io": GOOD}, "auth\u017f": {}}, ensure_ascii=False),
