@@ -64,15 +64,16 @@ def apply(plan: TrustPlan, root: str | os.PathLike[str] = "/") -> Receipt:
     with journal(where) as log:
         for condition in plan.conditions:
             _check(where, condition, {step.path for step in plan.steps})
-        found = [_Prepared.of(where, step) for step in plan.steps]
+        # What is added comes first: taking that back needs no room on the disk.
+        found = sorted(
+            (_Prepared.of(where, step) for step in plan.steps),
+            key=lambda each: each.before is not None,
+        )
         receipt = _receipt(plan, log, found)
         if not receipt.changes:
             known = [each for each in log.receipts() if each.plan == receipt.plan]
             return attrs.evolve(known[-1], root=where.path) if known else receipt
-        # What is added comes first: taking that back needs no room on the disk.
-        changed = sorted(
-            (each for each in found if each.change), key=lambda each: each.before is not None
-        )
+        changed = [each for each in found if each.change]
         receipt = log.begin(receipt, [each.before for each in changed])
         try:
             for folder in receipt.folders:
@@ -211,8 +212,7 @@ def _matching(root: Root, path: str) -> Iterator[str]:
 
 
 def _receipt(plan: TrustPlan, log: Journal, found: list[_Prepared]) -> Receipt:
-    changes = [each.change for each in sorted(found, key=lambda each: each.before is not None)]
-    made = [change for change in changes if change is not None]
+    made = [change for each in found if (change := each.change)]
     changed = {change.path for change in made}
     relies = tuple(each.path for each in found if each.path not in changed)
     folders = list(log.made)

@@ -270,7 +270,7 @@ def _opened(root: Root) -> int:
     end = time.monotonic() + _PATIENCE
     while True:
         for folder in root.missing(f"{FOLDER}/x"):
-            root.make(folder, 0o700 if "wharfinger" in folder else 0o755)
+            root.make(folder, 0o700 if folder in _OWN else 0o755)
         try:
             opened = os.open(root / FOLDER, _OPEN)
         except FileNotFoundError:

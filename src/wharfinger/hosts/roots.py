@@ -100,7 +100,7 @@ class Root:
             return None
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
-                return None
+                return None  # nothing has such a name; who writes there is told
             problem = files.told(error)
         raise FileError(str(self / path), problem)
 
