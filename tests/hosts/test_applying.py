@@ -400,6 +400,14 @@ def test_what_is_so_already_is_no_receipt(tmp_path: Path) -> None:
     assert tree(tmp_path) == before
 
 
+def test_again_on_another_day(tmp_path: Path) -> None:
+    """R23: a plan with other remarks is the same plan, and gives its receipt again."""
+    made = planned("m:5", (Runtime.DOCKER, False))
+    other = plan("m:5", runtime="docker", ca=CA)
+    assert made.remarks != other.remarks
+    assert apply(made, tmp_path) == apply(other, tmp_path)
+
+
 def test_again_after_somebody_took_it_out(tmp_path: Path) -> None:
     """A plan whose effect is gone is applied anew, and both can't be mixed up."""
     first = apply(planned("m:5", INSECURE), tmp_path)
@@ -498,8 +506,3 @@ def test_many_at_once(tmp_path: Path) -> None:
     for receipt in reversed(receipts(tmp_path)):
         undo(receipt)
     assert not tree(tmp_path, journal=False)
-
-
-def test_plan_needs_no_host() -> None:
-    """R24: planning looks at no file."""
-    assert plan("m:5", runtime="system", ca=CA) == plan("m:5", runtime="system", ca=CA)

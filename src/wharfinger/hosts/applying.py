@@ -218,7 +218,8 @@ def _receipt(plan: TrustPlan, log: Journal, found: list[_Prepared]) -> Receipt:
     folders = list(log.made)
     for each in found:
         folders += (folder for folder in each.folders if folder not in folders)
-    told = json.dumps(plan.as_dict(), sort_keys=True)
+    # What is remarked on depends on the day; it is the same plan.
+    told = json.dumps(attrs.evolve(plan, remarks=()).as_dict(), sort_keys=True)
     return Receipt(
         0,
         log.root.path,

@@ -70,7 +70,7 @@ class Receipt:
         number: Which of those of this host it is, counted from 1; 0 where nothing was changed.
         root: The root it was done below.
         title: What was done, for people.
-        plan: The digest of the plan.
+        plan: The digest of the plan without its remarks.
         changes: The files that were changed.
         relies: The files that were as they had to be.
         folders: The folders that were made, outermost first.
