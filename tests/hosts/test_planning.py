@@ -6,7 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ from hypothesis import given
 from tests.hosts.authority import NOW
 from tests.hosts.trees import CA, WAYS, planned
 from wharfinger import InvalidAddress, RegistryAddress
-from wharfinger.hosts import Distribution, Runtime, TrustPlan, TrustRefused, plan
+from wharfinger.hosts import Distribution, Runtime, TrustRefused, plan
 from wharfinger.testing.strategies import addresses
 
 CERTS: Final = "/certs.d/registry.corp:5000"
@@ -172,6 +172,10 @@ def test_insecure_is_said_in_no_text() -> None:
         ("m:5", (Runtime.DOCKER, True), ["insecure"]),
         ("127.0.0.1:5000", (Runtime.DOCKER, True), ["insecure", "loopback"]),
         ("localhost:5000", (Runtime.DOCKER_OPTS, True), ["insecure", "loopback"]),
+        ("127.1.2.3:5000", (Runtime.DOCKER, False), ["loopback"]),
+        ("localhost:5000", (Runtime.DOCKER_OPTS, False), ["loopback"]),
+        ("127.0.0.1:5000", (Runtime.CONTAINERS, False), []),
+        ("127.example.com:5000", (Runtime.DOCKER, True), ["insecure"]),
         ("quay.io", (Runtime.CONTAINERS, True), ["insecure", "every-port"]),
         ("m:5", (Runtime.CONTAINERS, True), ["insecure"]),
         ("m:5", (Runtime.CONTAINERD, False), []),
@@ -234,5 +238,18 @@ def test_imports() -> None:
     assert ran.stdout == "[]\n"
 
 
-def test_type() -> None:
-    assert isinstance(planned("m:5", (Runtime.DOCKER, True)), TrustPlan)
+@pytest.mark.parametrize("way", WAYS)
+def test_no_host_is_looked_at(way: tuple[Runtime, bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    """R24: planning and showing a plan look at no file and no clock."""
+    made = planned("m:5", way)
+
+    def looked(*_args: object, **_options: object) -> NoReturn:
+        raise AssertionError("a plan needs no host")
+
+    with monkeypatch.context() as patch:
+        for name in ("io.open", "builtins.open", "os.open", "os.stat", "os.lstat", "os.scandir"):
+            patch.setattr(name, looked)
+        patch.setattr("time.time", looked)
+        again = planned("m:5", way)
+        shown = str(again)
+    assert (again, shown) == (made, str(made))

@@ -80,7 +80,8 @@ def plan(
     from wharfinger.hosts.certificates import examine
 
     pem, remarks = examine(ca, where, now, single=to is Runtime.SYSTEM)
-    return attrs.evolve(by_ca(where, to, pem, whose), remarks=remarks)
+    made = by_ca(where, to, pem, whose)
+    return attrs.evolve(made, remarks=(*remarks, *made.remarks))
 
 
 def _chosen(choices: type[_Choice], choice: str) -> _Choice:

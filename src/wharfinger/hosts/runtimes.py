@@ -106,7 +106,7 @@ def _daemon_json(address: RegistryAddress) -> TrustPlan:
             ),
         ),
         (Command("systemctl reload docker", "dockerd reads the list again", (_DAEMON_JSON,)),),
-        tuple(_docker_remarks(address)),
+        (*_loopback(address), *_default_port(address)),
     )
 
 
@@ -136,7 +136,7 @@ def _docker_opts(address: RegistryAddress) -> TrustPlan:
                 "service docker restart", "dockerd reads its options as it starts", (_DEFAULTS,)
             ),
         ),
-        tuple(_docker_remarks(address)),
+        (*_loopback(address), *_default_port(address)),
     )
 
 
@@ -145,14 +145,17 @@ def _docker_names(address: RegistryAddress) -> tuple[str, ...]:
     return tuple(name for name in spellings(address) if not name.endswith("]"))
 
 
-def _docker_remarks(address: RegistryAddress) -> Iterator[Diagnostic]:
-    if address.host == "localhost" or re.match(r"127\.", address.host):
+def _loopback(address: RegistryAddress) -> Iterator[Diagnostic]:
+    if address.host == "localhost" or (address.is_ip and address.host.startswith("127.")):
         yield Diagnostic(
             "loopback",
             "R23",
             "docker trusts 127.0.0.0/8 whoever answers there",
             "leave it, unless the name leads elsewhere on some host",
         )
+
+
+def _default_port(address: RegistryAddress) -> Iterator[Diagnostic]:
     if len(_docker_names(address)) < len(spellings(address)):
         yield Diagnostic(
             "default-port",
@@ -239,10 +242,10 @@ def by_ca(
             why = "containerd finds the CA by it"
             steps.append(Merge(f"{CERTS_D}/{name}/hosts.toml", Document.HOSTS_TOML, adds, why))
         return _in_containerd(address, steps)
-    program, who = (
-        ("containers", "podman, skopeo, buildah and CRI-O trust")
+    program, who, remarks = (
+        ("containers", "podman, skopeo, buildah and CRI-O trust", ())
         if runtime is Runtime.CONTAINERS
-        else ("docker", "dockerd trusts")
+        else ("docker", "dockerd trusts", tuple(_loopback(address)))
     )
     return TrustPlan(
         address,
@@ -251,6 +254,7 @@ def by_ca(
             Write(f"/etc/{program}/certs.d/{name}/ca.crt", pem, f"whom {who} as {name}")
             for name in names
         ),
+        remarks=remarks,
     )
 
 
