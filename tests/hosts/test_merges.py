@@ -205,6 +205,7 @@ def test_hosts_toml(text: str, address: str) -> None:
         ("docker", '{"insecure-registries": ["a", 1]}', f"{INSECURE}[1]"),
         ("docker", '{"insecure-registries": ["a"],\n"insecure-registries": ["b"]}', INSECURE),
         ("docker", '{"insecure-registries": ["a"],\n"insecure-registries": []}', INSECURE),
+        ("docker", '{"insecure-registries": ["a"],\n"insecure-registries": null}', INSECURE),
         ("docker", '{"x": ' + "[" * 100_000, ""),
         ("docker", '{"x": ' + "9" * 10_000 + "}", ""),
         ("docker-opts", 'DOCKER_OPTS="a\nb"', "line 1"),

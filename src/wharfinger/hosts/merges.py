@@ -74,7 +74,7 @@ def _listed(text: str, address: str) -> str:
     """Put an address into the list before the first one that sorts behind it."""
     body = without_bom(text)
     value = load(body).get(INSECURE) if body.strip() else None
-    if value is not None and (lines := repeated(body).get(INSECURE)):
+    if body.strip() and (lines := repeated(body).get(INSECURE)):
         where = " and ".join(map(str, lines))
         raise DocumentError(INSECURE, f"it is there twice, in lines {where}; leave one of them out")
     if value is None or value == []:
