@@ -758,3 +758,21 @@ def test_a_role_is_its_arn(role: str) -> None:
 def test_a_profile_can_be_printed(profile: str) -> None:
     with pytest.raises(ValueError, match="a profile has a name"):
         AWSIdentity(profile)
+
+
+@pytest.mark.parametrize(
+    ("identities", "endpoint", "raised"),
+    [
+        ({f"u:{MARK}@{ecr()}": ANYBODY}, None, "twelve digits"),
+        ({f"u:{MARK}@quay.io": ANYBODY}, None, "twelve digits"),
+        (None, f"u:{MARK}@localhost", "an endpoint is a URL"),
+        (None, f"https://u:{MARK}@localhost", "no user information"),
+    ],
+)
+def test_user_information_is_refused_and_shows_nowhere(
+    identities: dict[str, AWSIdentity] | None, endpoint: str | None, raised: str
+) -> None:
+    """R9: neither in the message nor in a frame of the traceback."""
+    with pytest.raises(ValueError, match=raised) as caught:
+        ECRSource(identities, endpoint_url=endpoint)
+    assert_error_silent(caught.value)

@@ -424,3 +424,22 @@ def test_without_its_packages_it_says_how_to_install_them(
         "GoogleSource needs google-auth and requests: pip install 'wharfinger[google]'"
     )
     assert isinstance(caught.value, ImportError)
+
+
+@pytest.mark.parametrize(
+    ("key", "key_file", "raised"),
+    [
+        (MARK, None, TypeError),
+        (MARK.encode(), None, TypeError),
+        (MARK, "key.json", ValueError),
+        (Secret(MARK), MARK.encode(), ValueError),
+    ],
+    ids=["text", "bytes", "text and file", "file in bytes"],
+)
+def test_a_key_that_is_no_secret_shows_nowhere(
+    key: object, key_file: object, raised: type[Exception]
+) -> None:
+    """R9: neither in the message nor in a frame of the traceback."""
+    with pytest.raises(raised) as caught:
+        GoogleSource(key, key_file=key_file)  # type: ignore[arg-type]  # what is tested
+    assert_error_silent(caught.value)

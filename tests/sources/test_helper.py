@@ -224,6 +224,24 @@ def test_what_would_name_another_server_is_no_address(server: str) -> None:
         HelperSource("pass", [server])
 
 
+@pytest.mark.parametrize(
+    ("program", "addresses"),
+    [
+        ("pass", [f"u:{MARK}@quay.io"]),
+        ("pass", f"u:{MARK}@quay.io"),
+        ("pass", f"u:{MARK}@quay.io".encode()),
+        ("pass", [f"u:{MARK}@quay.io".encode()]),
+        (f"https://u:{MARK}@quay.io", []),
+    ],
+    ids=["listed", "a text", "bytes", "listed bytes", "the program"],
+)
+def test_user_information_shows_nowhere(program: str, addresses: object) -> None:
+    """R9: neither in the message nor in a frame of the traceback."""
+    with pytest.raises((ValueError, TypeError)) as caught:
+        HelperSource(program, addresses)  # type: ignore[arg-type]  # what is tested
+    assert_error_silent(caught.value)
+
+
 def test_what_is_not_executable_is_told(program: Program, tmp_path: Path) -> None:
     path = program(answering(entry()))
     path.chmod(0o600)

@@ -1,18 +1,24 @@
-"""Keeping other libraries' logs from telling what they send and receive."""
+"""Keeping logs and errors from telling what was sent, received or given."""
 
 from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
 from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from wharfinger.core.errors import WharfingerError
 
-__all__ = ["quiet"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import ParamSpec
+
+    _P = ParamSpec("_P")
+
+__all__ = ["discreet", "quiet"]
 
 _IS_QUIET: Final = ContextVar("_IS_QUIET", default=False)
 _LIBRARIES: Final = ("boto3", "botocore", "google", "requests", "urllib3")
@@ -42,3 +48,23 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         _IS_QUIET.reset(token)
+
+
+def discreet(make: Callable[_P, None]) -> Callable[_P, None]:
+    """Let no error of an ``__init__`` take along what it was given: a key in the wrong place.
+
+    It does for what a source is made of what ``forgetful`` does for documents, whose errors are
+    none of the plain ``ValueError`` that wrong arguments are.
+    """
+
+    @wraps(make)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            return make(*args, **kwargs)
+        except (WharfingerError, TypeError, ValueError) as error:
+            refused = error.with_traceback(None)
+        del args, kwargs
+        refused.__context__ = refused.__cause__ = None
+        raise refused
+
+    return call

@@ -21,7 +21,7 @@ from wharfinger.core.errors import InvalidCredential
 from wharfinger.formats.document import forgetful
 from wharfinger.sources._aws_errors import explained
 from wharfinger.sources._ecr_hosts import ECRHost, read_host
-from wharfinger.sources._quiet import quiet
+from wharfinger.sources._quiet import discreet, quiet
 from wharfinger.sources.source import Issued, SourceError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class ECRSource:
     Raises:
         MissingExtra: When boto3 is not installed.
         ValueError: When a key is neither an account nor the address of one of Amazon's registries,
-            or the endpoint is no URL.
+            or the endpoint is no URL, or has user information.
 
     Example:
         >>> from wharfinger import RegistryAddress
@@ -120,6 +120,7 @@ class ECRSource:
         >>> source.token(RegistryAddress.parse("quay.io"))
     """
 
+    @discreet
     def __init__(
         self,
         identities: Mapping[str, AWSIdentity] | None = None,
@@ -137,6 +138,8 @@ class ECRSource:
             raise missing from None
         if endpoint_url is not None and not endpoint_url.startswith(("https://", "http://")):
             raise ValueError("an endpoint is a URL: https://host, or http://host")
+        if endpoint_url is not None and "@" in endpoint_url:
+            raise ValueError("an endpoint has no user information: AWS credentials are boto3's")
         self._identities = {_key(key): identity for key, identity in (identities or {}).items()}
         self._default = default
         self._endpoint_url = endpoint_url

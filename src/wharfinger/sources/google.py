@@ -15,7 +15,7 @@ from wharfinger.core.credential import Credential, Secret
 from wharfinger.core.errors import InvalidCredential
 from wharfinger.formats.document import forgetful
 from wharfinger.sources._google_hosts import is_google
-from wharfinger.sources._quiet import quiet
+from wharfinger.sources._quiet import discreet, quiet
 from wharfinger.sources.source import Issued, SourceError
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class GoogleSource:
     Raises:
         MissingExtra: When google-auth or requests is not installed.
         InvalidCredential: When ``key`` is no service account's key file.
+        TypeError: When ``key`` is no :class:`~wharfinger.Secret`.
         ValueError: When ``key`` and ``key_file`` are given both.
 
     Example:
@@ -62,6 +63,7 @@ class GoogleSource:
         >>> source.token(RegistryAddress.parse("quay.io"))
     """
 
+    @discreet
     def __init__(
         self,
         key: Secret | None = None,
@@ -79,6 +81,11 @@ class GoogleSource:
         if key is not None and key_file is not None:
             raise ValueError("a key is given as text or as a file, not both")
         if key is not None:
+            if not isinstance(key, Secret):
+                raise TypeError(
+                    f"a key is a Secret, not {type(key).__name__}: GoogleSource(Secret(text)), or "
+                    "GoogleSource(key_file=path)"
+                )
             Credential(_KEY_USERNAME, key).check()
         self._key = key
         self._key_file = None if key_file is None else Path(key_file)

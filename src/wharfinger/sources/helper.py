@@ -24,6 +24,7 @@ from wharfinger.formats import _json_text
 from wharfinger.formats._auth_keys import key, read_key
 from wharfinger.formats.document import DocumentError, Parsed, forgetful, place
 from wharfinger.sources._helper_process import run
+from wharfinger.sources._quiet import discreet
 from wharfinger.sources.source import Issued, SourceError
 
 __all__ = ["HelperEntry", "HelperSource", "Imported"]
@@ -118,6 +119,7 @@ class HelperSource:
         ValueError: a helper is an absolute path, or a name of lower-case letters, digits, - and _
     """
 
+    @discreet
     def __init__(
         self,
         program: str | os.PathLike[str],
