@@ -22,12 +22,14 @@ from wharfinger.sources import Issued, Updater
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 LIFE: Final = timedelta(hours=12)
 MINUTE: Final = timedelta(minutes=1)
+HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 TOKEN: Final = 2500  # characters, as Amazon's have
 ADDRESSES: Final = 10_000
 FEW: Final = 1_000
 # What must hold on any machine.
 MEMORY: Final = 8_000  # bytes an address, of which TOKEN is the token
+EARLIEST: Final = 0.86 * LIFE
 AWAKE: Final = 0.01  # of a day, at work on all addresses
 
 
@@ -62,8 +64,14 @@ class World:
         for number in range(self.addresses):
             self.store.add("bench", f"r{number}.corp", Credential("bot", Secret("none yet")))
 
-    def updater(self) -> Updater:
-        return Updater(self.store, ["bench"], [self.source], clock=lambda: self.source.now)
+    def updater(self, look_every: timedelta = MINUTE) -> Updater:
+        return Updater(
+            self.store,
+            ["bench"],
+            [self.source],
+            look_every=look_every,
+            clock=lambda: self.source.now,
+        )
 
     def go(self, updater: Updater, until: datetime) -> float:
         """Go on until then, and return the seconds of CPU."""
@@ -101,10 +109,17 @@ def main() -> int:
     told = process_time() - began
     assert status.healthy
 
+    # An application that tells of changes itself has the store looked at once a day.
+    world = World(addresses)
+    updater = world.updater(DAY)
+    world.go(updater, START + MINUTE)
+    told_wakes, asleep = world.wakes - 1, world.source.now - START
+
     print(f"{addresses:,} addresses, each with a token of its own of {TOKEN:,} characters:")
     print(f"memory: {taken:,.0f} bytes an address, {taken * addresses / 1e6:.1f} MB in all")
     print(f"the first run, which renews all: {first:.2f} s of CPU")
     print(f"idle: {idle_wakes} wakes in 8 hours, {idle * 1e6 / idle_wakes:,.0f} µs of CPU each")
+    print(f"idle, with a look a day: {told_wakes} wakes in the first {asleep / HOUR:.1f} hours")
     print(f"the 16 hours after, in which all are renewed: {day:.2f} s of CPU")
     print(f"a status: {told * 1e3:.0f} ms; {world.source.calls:,} calls in a day")
 
@@ -113,6 +128,8 @@ def main() -> int:
         missed.append(f"memory: {taken:,.0f} bytes an address, more than {MEMORY:,}")
     if idle_wakes > 8 * 60:
         missed.append(f"idle: {idle_wakes} wakes, more than one a look")
+    if told_wakes or asleep < EARLIEST:
+        missed.append("idle, with a look a day: it wakes when no token is due")
     if first + idle + day > AWAKE * DAY.total_seconds():
         missed.append(f"CPU: more than {AWAKE:.0%} of a core")
     for line in missed:

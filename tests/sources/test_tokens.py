@@ -80,16 +80,28 @@ def test_a_refusal_before_the_newer_one_is_stored_is_the_older_one_s() -> None:
     assert token.renew_at < due
 
 
-def test_the_same_credential_again_is_not_stored_again() -> None:
-    """Where it is stored it lives longer; where it is not, it waits."""
+def test_the_same_credential_again_is_stored_again() -> None:
+    """Where it is stored it lives longer; yet somebody may have edited it there."""
     token = token_of("a.corp", "b.corp")
     first, second = token.places.values()
     accept(token, issued())
     token.stored(first)
     accept(token, issued(seconds=23 * HOUR), 11 * HOUR)
-    assert [*token.waiting] == [second.id]
+    assert [*token.waiting] == [first.id, second.id]
     assert first.margin_at == 23 * HOUR - 0.1 * 12 * HOUR
+    assert second.margin_at < 0
+
+
+def test_what_takes_nothing_comes_last_next_time_too() -> None:
+    token = token_of("a.corp", "b.corp")
+    first, second = token.places.values()
+    accept(token, issued())
+    token.defer(first)
+    token.stored(second)
     accept(token, issued("second", 23 * HOUR), 11 * HOUR)
+    assert [*token.waiting] == [second.id, first.id]
+    token.stored(first)
+    accept(token, issued("third", 35 * HOUR), 22 * HOUR)
     assert [*token.waiting] == [first.id, second.id]
 
 

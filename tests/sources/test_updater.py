@@ -20,9 +20,11 @@ from wharfinger import (
     Credential,
     Environment,
     InvalidAddress,
+    InvalidEnvironment,
     MemoryStore,
     Registry,
     RegistryAddress,
+    RegistryNotFound,
     Secret,
     WharfingerError,
     resolve,
@@ -311,15 +313,87 @@ def test_a_source_that_fails_leaves_all_as_it_is_and_tells_no_secret(
         assert_silent((record.getMessage(), vars(record)))
 
 
-def test_a_source_that_fails_to_name_a_token_is_passed_over(rig: Rig) -> None:
+@pytest.mark.parametrize("answer", [RuntimeError(MARK), b"token", 7])
+def test_a_source_that_cannot_name_a_token_is_asked_again_and_hides_no_other(
+    rig: Rig, answer: object
+) -> None:
+    """What it may serve goes to no other source; the other addresses have theirs."""
+
     class Broken(Source):
         @override
         def token(self, address: RegistryAddress) -> str | None:
-            raise RuntimeError(MARK)
+            if broken and address.host == "a.corp":
+                if isinstance(answer, Exception):
+                    raise answer
+                return cast("str", answer)
+            return super().token(address)
 
-    rig.updater = Updater(rig.store, None, [Broken(rig.clock), rig.source], clock=rig.clock)
+    broken = True
+    first = Broken(rig.clock)
+    rig.store.add("staging", "b.corp", placeholder())
+    rig.updater = Updater(rig.store, None, [first, rig.source], clock=rig.clock)
     rig.go()
+    assert rig.secret("staging", "a.corp") == "none yet"
+    assert rig.secret("staging", "b.corp") == ".corp 1"
+    status = rig.updater.status()
+    assert not status.healthy
+    assert "environment 'staging': a.corp: source 1: " in str(status.problem)
+    assert_silent(json.dumps(status.as_dict()))
+    broken = False
+    rig.go(MINUTE)
     assert rig.secret("staging", "a.corp") == ".corp 1"
+    assert rig.source.calls == 0
+    assert rig.updater.status().healthy
+
+
+def test_an_error_that_cannot_tell_itself_ends_no_updater(rig: Rig) -> None:
+    class Mute(WharfingerError):
+        @override
+        def __str__(self) -> str:
+            raise LookupError(MARK)
+
+    rig.source.error = Mute()
+    rig.go()
+    assert rig.token().error == "Mute was raised, and does not say why"
+
+
+@pytest.mark.parametrize("address", ["evil.test", "a.corp"])
+def test_an_environment_made_anew_has_no_other_address_s_token(rig: Rig, address: str) -> None:
+    """R19: its ids begin anew, so an id alone says nothing."""
+
+    def anew() -> None:
+        rig.store.destroy("staging")
+        rig.store.add("staging", address, placeholder())
+
+    rig.source.meanwhile = anew
+    rig.go()
+    rig.source.meanwhile = lambda: None
+    rig.go(MINUTE)
+    expected = "none yet" if address == "evil.test" else ".corp 1"
+    assert rig.secret("staging", address) == expected
+
+
+def test_an_environment_made_anew_with_fewer_registries_is_read_anew(rig: Rig) -> None:
+    rig.store.add("staging", "b.corp", placeholder())
+    rig.go()
+    rig.store.destroy("staging")
+    rig.store.add("staging", "a.corp", placeholder())
+    rig.go(MINUTE)
+    assert rig.secret("staging", "a.corp") == ".corp 1"
+    assert rig.source.calls == 1
+
+
+def test_a_store_that_lists_what_it_does_not_know_is_asked_as_one_that_is_gone(rig: Rig) -> None:
+    """A replica that is behind: nothing is stored, and the source is not asked each minute."""
+
+    def unknown(registry_id: str) -> None:
+        raise RegistryNotFound("staging", registry_id)
+
+    rig.store.meanwhile = unknown
+    for _ in range(60):
+        rig.go(MINUTE)
+    assert rig.source.calls == 1
+    assert not rig.updater.status().healthy
 
 
 def test_failures_are_tried_again_ever_later_and_never_within_a_minute(rig: Rig) -> None:
@@ -381,19 +455,20 @@ def test_an_environment_that_cannot_be_looked_at_hides_no_other(rig: Rig) -> Non
     class Odd(Store):
         @override
         def environment(self, name: str) -> Environment:
-            if name == "a bad one":
+            if "bad" in name:
                 raise WharfingerError("its row is damaged")
             return super().environment(name)
 
     rig.store = Odd()
     rig.store.create("a bad one")
+    rig.store.create("bad too")
     rig.store.add("staging", "a.corp", placeholder())
     rig.updater = Updater(rig.store, None, [rig.source], clock=rig.clock)
-    rig.go()
-    rig.go(MINUTE)
+    for _ in range(3):
+        rig.go(MINUTE)
     assert rig.secret("staging", "a.corp") == ".corp 1"
     status = rig.updater.status()
-    assert status.problem == "environment 'a bad one': its row is damaged"
+    assert str(status.problem).endswith(": its row is damaged")
     assert not status.healthy
 
 
@@ -515,13 +590,17 @@ def test_what_lives_for_moments_is_asked_for_once_a_minute(rig: Rig, life: timed
     assert 55 <= rig.source.calls <= 61
 
 
-def test_a_source_that_does_not_know_the_end_is_asked_every_hour_and_stored_once(rig: Rig) -> None:
+def test_a_source_that_does_not_know_the_end_is_asked_every_hour(rig: Rig) -> None:
+    """What it says is stored each time: somebody may have edited it."""
     same = Issued(Credential("bot", Secret("of a vault")), None)
     rig.source.answer = same
     for _ in range(10 * 60):
         rig.go(MINUTE)
     assert 10 <= rig.source.calls <= 13
-    assert rig.store.updates == 1
+    rig.store.update("staging", "staging/1", placeholder())
+    for _ in range(60):
+        rig.go(MINUTE)
+    assert rig.secret("staging", "a.corp") == "of a vault"
     assert rig.token().assumed
     assert rig.updater.status().healthy
 
@@ -556,6 +635,15 @@ def test_a_refusal_of_what_nobody_minds_is_none(rig: Rig) -> None:
     assert not rig.updater.refused("nowhere", "a.corp")
     with pytest.raises(InvalidAddress):
         rig.updater.refused("staging", "https://a.corp")
+
+
+def test_overlapping_runs_count_no_time_twice(rig: Rig) -> None:
+    """A slow run's clock is behind that of the one after: that is no clock set back."""
+    times = iter([MINUTE, 2 * MINUTE, 3 * MINUTE])
+    rig.source.meanwhile = lambda: rig.updater.run_due(NOON + next(times, 3 * MINUTE))
+    rig.go()
+    rig.source.meanwhile = lambda: None
+    assert rig.token().next_attempt > NOON + LIFE * 0.85
 
 
 def test_a_clock_set_back_lets_nothing_lapse(rig: Rig) -> None:
@@ -623,6 +711,15 @@ def test_what_is_no_updater_is_refused(rig: Rig) -> None:
             Updater(rig.store, environments, sources, **options)
     with pytest.raises(TypeError, match="list of names"):
         Updater(rig.store, "staging", [rig.source])
+    for wrong in ([None], [Source], "ab"):
+        with pytest.raises(TypeError, match="source 1 has no token and issue"):
+            Updater(rig.store, None, cast("list[Source]", wrong))
+    with pytest.raises(TypeError, match="are timedeltas"):
+        Updater(rig.store, None, [rig.source], look_every=cast("timedelta", 5))
+    with pytest.raises(InvalidEnvironment):
+        Updater(rig.store, [""], [rig.source])
+    with pytest.raises(ValueError, match="time zone"):
+        Updater(rig.store, None, [rig.source], clock=lambda: NOON.replace(tzinfo=None)).run()
     with pytest.raises(ValueError, match="time zone"):
         rig.updater.run_due(datetime(2026, 1, 1))  # noqa: DTZ001  # that is what is wrong
 
@@ -653,20 +750,67 @@ def test_it_runs_until_it_is_stopped(rig: Rig) -> None:
 
 
 def test_a_source_that_hangs_holds_up_no_other(rig: Rig) -> None:
-    release, done = threading.Event(), threading.Event()
+    release, done, begun = threading.Event(), threading.Event(), threading.Event()
     slow = Source(rig.clock, ".slow")
-    slow.meanwhile = lambda: release.wait(60)
+
+    def hang() -> None:
+        begun.set()
+        release.wait(60)
+
+    slow.meanwhile = hang
     rig.source.meanwhile = done.set
     rig.store.add("staging", "a.slow", placeholder())
     updater = Updater(rig.store, None, [slow, rig.source], clock=rig.clock)
     thread = threading.Thread(target=updater.run)
     thread.start()
+    assert begun.wait(30)
     assert done.wait(30)
+    with pytest.raises(RuntimeError, match="runs already"):
+        updater.run()
     updater.stop()
     release.set()
     thread.join(30)
     assert not thread.is_alive()
     assert rig.secret("staging", "a.slow") == ".slow 1"  # what has begun is done
+
+
+def test_a_look_is_made_at_once_and_else_it_sleeps(rig: Rig) -> None:
+    """With a look a day nothing wakes it, while a source hangs too, but a look that is wanted."""
+    told, begun, release, stored = (threading.Event() for _ in range(4))
+    asked: list[datetime] = []
+
+    def clock() -> datetime:
+        asked.append(NOON)
+        return NOON
+
+    def hang() -> None:
+        begun.set()
+        release.wait(60)
+
+    slow = Source(rig.clock, ".slow", meanwhile=hang)
+    rig.store.add("staging", "a.slow", placeholder())
+    rig.store.meanwhile = lambda registry_id: (
+        told.set() if registry_id == "staging/1" else stored.set()
+    )
+    updater = Updater(
+        rig.store, None, [slow, rig.source], look_every=timedelta(days=1), clock=clock
+    )
+    thread = threading.Thread(target=updater.run)
+    thread.start()
+    assert begun.wait(30)
+    assert told.wait(30)
+    threading.Event().wait(0.2)  # what it was woken for is done
+    before = len(asked)
+    threading.Event().wait(0.3)
+    assert len(asked) - before <= 1
+    rig.store.add("staging", "b.corp", placeholder())
+    assert not stored.is_set()
+    updater.look()
+    assert stored.wait(30)
+    updater.stop()
+    release.set()
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def test_what_ends_a_thread_ends_the_run(rig: Rig) -> None:

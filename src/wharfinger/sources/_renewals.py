@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from wharfinger.core.errors import EnvironmentNotFound, RegistryNotFound, WharfingerError
-from wharfinger.sources._tokens import Lane, Place, Token, problem_of
+from wharfinger.sources._tokens import Lane, Place, Token, article, problem_of
 from wharfinger.sources.schedule import PAUSE, Steady
 from wharfinger.sources.status import Status
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from wharfinger.core.address import RegistryAddress
     from wharfinger.core.environment import Environment
+    from wharfinger.core.registry import Registry
     from wharfinger.core.store import CredentialStore
 
 __all__ = ["Renewals"]
@@ -34,7 +35,7 @@ _LONGEST: Final = 500  # characters of an error
 class Renewals:
     """What is known of environments and tokens. Threads share it.
 
-    The lock is never held while a store or a source is asked.
+    The lock is never held while a store is asked or a source issues; ``token`` does no I/O.
     """
 
     _store: CredentialStore
@@ -42,7 +43,7 @@ class Renewals:
     lanes: tuple[Lane, ...]
     look_every: float
     _assumed_life: float
-    lock: RLock = attrs.Factory(RLock)
+    _lock: RLock = attrs.Factory(RLock)
     _steady: Steady = attrs.field(
         init=False, default=attrs.Factory(lambda self: Steady(self.look_every), takes_self=True)
     )
@@ -51,18 +52,23 @@ class Renewals:
     _missing: tuple[str, ...] = ()
     _problem: str | None = None
     _troubled: str = ""  # the environment that could not be looked at
+    _unnamed: dict[str, dict[RegistryAddress, str]] = attrs.Factory(dict)  # and what came of it
     _look_at: float = -inf
     _looked: float = -inf
     _store_at: float = -inf
     _looking: Lock = attrs.Factory(Lock)
 
-    def look_if_due(self, now: datetime) -> bool:
+    def passed(self, now: datetime) -> float:
+        """Count the time up to now. Once for each reading of a clock: an old one was set back."""
+        with self._lock:
+            return self._steady.at(now)
+
+    def look_if_due(self, passed: float) -> bool:
         """Find what has changed in the environments; of those that have not, nothing is read."""
         if not self._looking.acquire(blocking=False):
             return False  # another thread does
         try:
-            with self.lock:
-                passed = self._steady.at(now)
+            with self._lock:
                 if passed < self._look_at:
                     return False
                 self._look_at = passed + self.look_every
@@ -73,13 +79,12 @@ class Renewals:
 
     def look_soon(self) -> None:
         """Have the next look made at once."""
-        with self.lock:
+        with self._lock:
             self._look_at = -inf
 
-    def step(self, lane: Lane, now: datetime) -> bool:
+    def step(self, lane: Lane, now: datetime, passed: float) -> bool:
         """Do what is due first of a source's; False where nothing is."""
-        with self.lock:
-            passed = self._steady.at(now)
+        with self._lock:
             token = lane.take(passed)
             if token is None:
                 return False
@@ -89,26 +94,26 @@ class Renewals:
                 self._renew(token, now, passed)
             self._deliver(token, passed)
         finally:
-            with self.lock:
+            with self._lock:
                 token.running = False
                 lane.schedule(token)
         return True
 
-    def is_due(self, lane: Lane, now: datetime) -> bool:
+    def is_due(self, lane: Lane, passed: float) -> bool:
         """Whether there is something to do for a source."""
-        with self.lock:
-            return lane.next_due() <= self._steady.at(now)
+        with self._lock:
+            return lane.next_due() <= passed
 
-    def next_due(self, now: datetime, lanes: Iterable[Lane]) -> datetime:
-        """When there is something to do: a look, or one of the sources' tokens."""
-        with self.lock:
+    def left(self, passed: float, lanes: Iterable[Lane]) -> timedelta:
+        """How long there is nothing to do: until a look, or one of the sources' tokens is due."""
+        with self._lock:
             due = min([self._look_at, *(lane.next_due() for lane in lanes)])
-            left = max(0.0, due - self._steady.at(now))
-            return now + timedelta(microseconds=ceil(left * 1e6))  # not a moment too early
+            # not a moment too early
+            return timedelta(microseconds=ceil(max(0.0, due - passed) * 1e6))
 
     def refused(self, environment: str, address: RegistryAddress, now: datetime) -> bool:
         """A registry has refused its credential: say whether a newer one is on its way."""
-        with self.lock:
+        with self._lock:
             place = self._places.get(environment, {}).get(address)
             if place is None:
                 return False
@@ -118,7 +123,7 @@ class Renewals:
 
     def status(self, now: datetime) -> Status:
         """How it is doing."""
-        with self.lock:
+        with self._lock:
             passed = self._steady.seen(now)
             known = (lane.tokens[name] for lane in self.lanes for name in sorted(lane.tokens))
             tokens = [token for token in known if token.places]
@@ -126,6 +131,7 @@ class Renewals:
             healthy = (
                 passed < self._looked + _BLIND * self.look_every
                 and not self._missing
+                and not self._unnamed
                 and all(token.healthy for token in told)
             )
             margins = (place.margin_at for token in tokens for place in token.places.values())
@@ -136,12 +142,12 @@ class Renewals:
                 good_until=now + timedelta(seconds=min(good, _TOLD * self.look_every)),
                 tokens=told,
                 missing=self._missing,
-                problem=self._problem,
+                problem=self._problem or self._first_unnamed(),
             )
 
     def count(self) -> int:
         """How many tokens there are."""
-        with self.lock:
+        with self._lock:
             return sum(len(lane.tokens) for lane in self.lanes)
 
     def _look(self, passed: float) -> None:
@@ -160,7 +166,7 @@ class Renewals:
             except Exception as error:  # noqa: BLE001
                 problem, self._troubled = f"environment {name!a}: {_told(error)}", name
                 break
-        with self.lock:
+        with self._lock:
             if problem is None:
                 self._looked = passed
                 for name in self._places.keys() - (set(names) - missing):
@@ -171,10 +177,15 @@ class Renewals:
             self._problem = problem
 
     def _after_trouble(self, names: Sequence[str]) -> Sequence[str]:
-        """The names, last the one that could not be looked at: it must not hide the others."""
-        if self._troubled not in names:
-            return names
-        return [*(name for name in names if name != self._troubled), self._troubled]
+        """The names, from the one after that which could not be looked at: it hides no other."""
+        start = names.index(self._troubled) + 1 if self._troubled in names else 0
+        return [*names[start:], *names[:start]]
+
+    def _first_unnamed(self) -> str | None:
+        for name, problems in self._unnamed.items():
+            for address, problem in problems.items():
+                return f"environment {name!a}: {address}: {problem}"
+        return None
 
     def _say_missing(self, missing: tuple[str, ...]) -> None:
         if missing and missing != self._missing:
@@ -183,6 +194,7 @@ class Renewals:
 
     def _forget(self, name: str) -> None:
         self._seen.pop(name, None)
+        self._unnamed.pop(name, None)
         for place in self._places.pop(name).values():
             place.token.drop(place)
             place.token.lane.schedule(place.token)
@@ -190,43 +202,78 @@ class Renewals:
     def _adopt(self, environment: Environment, passed: float) -> None:
         """Mind the registries in force of an environment, and no longer those that are not."""
         name = environment.name
-        if self._seen.get(name) is environment:
+        seen = self._seen.get(name)
+        if seen is environment:
             return
         # Inactive ones too: one that is activated has to work at once.
         in_force = {registry.address: registry for registry in environment.registries}
-        with self.lock:
-            places = self._places.setdefault(name, {})
-            changed: dict[str, Token] = {}
-            for address, place in [*places.items()]:
-                registry = in_force.get(address)
-                if registry is None or registry.id != place.id:
-                    token = places.pop(address).token
-                    token.drop(place)
-                    changed[f"{token.lane.position} {token.name}"] = token
-            for address, registry in in_force.items():
-                served = None if address in places else self._token(address, passed)
-                if served is not None:
-                    places[address] = Place(name, registry.id, address, served)
-                    served.add(places[address], passed)
-                    changed[f"{served.lane.position} {served.name}"] = served
-            for token in changed.values():
-                token.lane.schedule(token)
-            self._seen[name] = environment
+        changed: dict[Token, None] = {}
+        with self._lock:
+            # One with fewer additions was made anew, and its ids say nothing of what was before.
+            is_anew = seen is not None and environment.additions < seen.additions
+            try:
+                self._drop(name, {} if is_anew else in_force, changed)
+                self._add(name, in_force, passed, changed)
+            finally:
+                for token in changed:
+                    token.lane.schedule(token)
+            if name not in self._unnamed:  # else its sources are asked again at the next look
+                self._seen[name] = environment
 
-    def _token(self, address: RegistryAddress, passed: float) -> Token | None:
+    def _drop(
+        self, name: str, in_force: dict[RegistryAddress, Registry], changed: dict[Token, None]
+    ) -> None:
+        places = self._places.setdefault(name, {})
+        for address, place in [*places.items()]:
+            registry = in_force.get(address)
+            if registry is None or registry.id != place.id:
+                del places[address]
+                place.token.drop(place)
+                changed[place.token] = None
+
+    def _add(
+        self,
+        name: str,
+        in_force: dict[RegistryAddress, Registry],
+        passed: float,
+        changed: dict[Token, None],
+    ) -> None:
+        places = self._places[name]
+        self._seen.pop(name, None)
+        before = self._unnamed.pop(name, {})
+        unnamed: dict[RegistryAddress, str] = {}
+        for address, registry in in_force.items():
+            if address in places:
+                continue
+            served = self._token(address, passed)
+            if isinstance(served, Token):
+                places[address] = place = Place(name, registry.id, address, served)
+                served.add(place, passed)
+                changed[served] = None
+            elif served is not None:
+                unnamed[address] = served
+                if before.get(address) != served:
+                    _warn("no token named", address=str(address), error=served)
+        if unnamed:
+            self._unnamed[name] = unnamed
+
+    def _token(self, address: RegistryAddress, passed: float) -> Token | str | None:
+        """The token of an address; None where no source serves it; or why one could not say."""
         for lane in self.lanes:
             try:
                 name = lane.source.token(address)
             except Exception as error:  # noqa: BLE001  # the others' tokens are none of its business
-                told = _told(error)
-                _warn("no token named", source=lane.position, address=str(address), error=told)
+                return f"source {lane.position}: {_told(error)}"
+            if name is None:
                 continue
-            if name is not None:
-                return lane.token(str(name), passed)
+            if type(name) is str:
+                return lane.token(name, passed)
+            # The next source is not asked: what this one serves is not for it to have.
+            return f"source {lane.position}: it names a token by {article(name)}, not a str"
         return None
 
     def _renew(self, token: Token, now: datetime, passed: float) -> None:
-        with self.lock:
+        with self._lock:
             address = token.address()
             if address is None:
                 return
@@ -238,7 +285,7 @@ class Renewals:
             problem = problem_of(issued)
         except Exception as error:  # noqa: BLE001  # the others' tokens are none of its business
             problem = _told(error)
-        with self.lock:
+        with self._lock:
             if issued is not None and problem is None:
                 token.accept(issued, now, passed, self._assumed_life)
             else:
@@ -258,7 +305,7 @@ class Renewals:
 
     def _deliver(self, token: Token, passed: float) -> None:
         """Store what is held for the registries that have not got it yet."""
-        with self.lock:
+        with self._lock:
             credential = token.held
             if credential is None or not token.waiting:
                 return
@@ -272,21 +319,21 @@ class Renewals:
         stored = 0
         problem = None
         for place in waiting:
-            with self.lock:
+            with self._lock:
                 if token.places.get(place.id) is not place:
                     continue  # it is in force no longer
             try:
+                if not self._is_there(place):
+                    self._lose(place)
+                    continue
                 self._store.update(place.environment, place.id, credential)
-            except (RegistryNotFound, EnvironmentNotFound):
-                self._lose(place)
-                continue
             except Exception as error:  # noqa: BLE001  # the credential is kept, and stored later
                 problem = _told(error)
-                with self.lock:
+                with self._lock:
                     token.defer(place)
                 break
             stored += 1
-            with self.lock:
+            with self._lock:
                 token.stored(place)
         self._delivered(token, stored, problem, passed)
 
@@ -294,7 +341,7 @@ class Renewals:
         fields = {"token": token.name, "source": token.lane.position, "registries": stored}
         if stored:
             _LOG.info("stored", extra={"wharfinger": fields})
-        with self.lock:
+        with self._lock:
             token.store_error = problem
             if problem is None:
                 return
@@ -305,9 +352,17 @@ class Renewals:
             fields["registries"] = len(token.waiting)
         _warn("not stored", **fields, error=problem)
 
+    def _is_there(self, place: Place) -> bool:
+        """Whether the id is still that address's (R19): a new environment's ids begin anew."""
+        try:
+            found = self._store.environment(place.environment).registry(place.id)
+        except (RegistryNotFound, EnvironmentNotFound):
+            return False
+        return found.address == place.address
+
     def _lose(self, place: Place) -> None:
         """A registry is gone: its environment is read anew, whatever it seems."""
-        with self.lock:
+        with self._lock:
             places = self._places.get(place.environment, {})
             if places.get(place.address) is place:
                 del places[place.address]
@@ -319,7 +374,10 @@ def _told(error: Exception) -> str:
     """An error in words; of one that is not the library's the kind alone, for it may tell more."""
     if not isinstance(error, WharfingerError):
         return f"{type(error).__name__} was raised; what it says is not repeated here"
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  # an error that can't tell what it is ends no updater
+        return f"{type(error).__name__} was raised, and does not say why"
     text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from queue import Empty, SimpleQueue
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -43,6 +44,7 @@ class Running:
 
     _mail: SimpleQueue[None] = attrs.Factory(SimpleQueue)
     _stopping: bool = False
+    _once: Lock = attrs.Factory(Lock)
 
     def wake(self) -> None:
         """Have the thread that keeps time look what is due."""
@@ -60,6 +62,20 @@ class Running:
         report: Callable[[Status], object] | None,
     ) -> None:
         """Work until told to stop."""
+        if not self._once.acquire(blocking=False):
+            msg = "this updater runs already; one run serves all its sources"
+            raise RuntimeError(msg)
+        try:
+            self._run(renewals, clock, report)
+        finally:
+            self._once.release()
+
+    def _run(
+        self,
+        renewals: Renewals,
+        clock: Callable[[], datetime],
+        report: Callable[[Status], object] | None,
+    ) -> None:
         workers = [_Worker(lane) for lane in renewals.lanes]
         with ThreadPoolExecutor(len(workers), "wharfinger-source") as pool:
             done = [pool.submit(self._work, renewals, clock, worker) for worker in workers]
@@ -75,7 +91,10 @@ class Running:
     def _work(self, renewals: Renewals, clock: Callable[[], datetime], worker: _Worker) -> None:
         try:
             while worker.told.get() is _GO:
-                while not self._stopping and renewals.step(worker.lane, clock()):
+                while not self._stopping:
+                    now = clock()
+                    if not renewals.step(worker.lane, now, renewals.passed(now)):
+                        break
                     self.wake()
                 worker.idle = True
                 self.wake()
@@ -93,17 +112,17 @@ class Running:
         reported = -_REPORT_EVERY
         news = True
         while not self._stopping:
-            now = clock()
-            news |= renewals.look_if_due(now)
+            news |= renewals.look_if_due(renewals.passed(clock()))
+            # A look takes its time, and the workers have told a later one meanwhile.
+            passed = renewals.passed(clock())
             for worker in workers:
-                if worker.idle and renewals.is_due(worker.lane, now):
+                if worker.idle and renewals.is_due(worker.lane, passed):
                     worker.idle = False
                     worker.told.put(_GO)
             idle = [worker.lane for worker in workers if worker.idle]
-            # Not longer than to the next look: a machine that slept, or a clock that was set, is
-            # found out then.
-            due = (renewals.next_due(now, idle) - now).total_seconds()
-            wait = min(due, renewals.look_every)
+            # To the next look at most: a machine that slept, or a clock that was set, is found out
+            # then.
+            wait = renewals.left(passed, idle).total_seconds()
             if news and report is not None:
                 rest = reported + _REPORT_EVERY - monotonic()
                 if rest <= 0:

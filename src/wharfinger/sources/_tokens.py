@@ -19,7 +19,7 @@ from wharfinger.sources.status import TokenStatus
 if TYPE_CHECKING:
     from wharfinger.core.address import RegistryAddress
 
-__all__ = ["Lane", "Place", "Token", "problem_of"]
+__all__ = ["Lane", "Place", "Token", "article", "problem_of"]
 
 _LONGEST_LIFE: Final = timedelta(days=365).total_seconds()
 _SLACK: Final = 64  # entries of a heap that may be out of date
@@ -33,6 +33,7 @@ class Place:
     id: str
     address: RegistryAddress
     token: Token
+    failed: bool = False  # the last time it was to be stored there
     margin_at: float = -inf  # of the credential that is stored there; nobody knows it at first
 
 
@@ -104,13 +105,14 @@ class Token:
         self.assumed = life <= 0
         self.life = life = min(assumed_life if self.assumed else life, _LONGEST_LIFE)
         self.ends = passed + life
-        if issued.credential != self.held:
-            self.held = issued.credential
-            self.waiting = {**self.places}
-        else:  # it is known to live longer, and need not be stored again
+        if issued.credential == self.held:  # where it is stored it is known to live longer
             for place in self.places.values():
                 if place.id not in self.waiting:
                     self.stored(place)
+        self.held = issued.credential
+        # All get it, the same one too, for somebody may have edited what is stored; and last those
+        # that could not be given the one before.
+        self.waiting = dict(sorted(self.places.items(), key=lambda each: each[1].failed))
         self.store_at = passed
         self.renewed, self.renewed_at, self.expires_at = passed, now, told
         self.error, self.failures = None, 0
@@ -121,10 +123,12 @@ class Token:
     def stored(self, place: Place) -> None:
         """A registry has what is held."""
         self.waiting.pop(place.id, None)
+        place.failed = False
         place.margin_at = self.ends - MARGIN * (self.life or 0.0)
 
     def defer(self, place: Place) -> None:
         """A registry could not be given what is held: next time the others come first."""
+        place.failed = True
         if self.waiting.pop(place.id, None) is not None:
             self.waiting[place.id] = place
 
@@ -220,9 +224,9 @@ class Lane:
 def problem_of(issued: object) -> str | None:
     """Say what is wrong with what a source has made, in words that tell nothing of it."""
     if not isinstance(issued, Issued):
-        return f"it made no Issued but {_article(issued)}"
+        return f"it made no Issued but {article(issued)}"
     if not isinstance(issued.credential, Credential):
-        return f"it made no Credential but {_article(issued.credential)}"
+        return f"it made no Credential but {article(issued.credential)}"
     end = issued.expires_at
     if end is not None and (not isinstance(end, datetime) or end.utcoffset() is None):
         return "it said an end that is no datetime with a time zone"
@@ -235,5 +239,6 @@ def problem_of(issued: object) -> str | None:
     return None
 
 
-def _article(value: object) -> str:
+def article(value: object) -> str:
+    """Say what a value is, and nothing of what it says."""
     return f"a {type(value).__name__}"

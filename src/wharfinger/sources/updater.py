@@ -6,16 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from wharfinger.core.address import RegistryAddress
+from wharfinger.core.environment import Environment
 from wharfinger.core.errors import InvalidAddress
 from wharfinger.sources._renewals import Renewals
 from wharfinger.sources._running import Running
-from wharfinger.sources._tokens import Lane
+from wharfinger.sources._tokens import Lane, article
+from wharfinger.sources.source import CredentialSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from wharfinger.core.store import CredentialStore
-    from wharfinger.sources.source import CredentialSource
     from wharfinger.sources.status import Status
 
 __all__ = ["Updater"]
@@ -23,6 +24,12 @@ __all__ = ["Updater"]
 
 def _clock() -> datetime:
     return datetime.now(UTC)
+
+
+def _check_time(now: datetime) -> None:
+    if now.utcoffset() is None:
+        msg = "the time has no time zone; datetime.now(UTC) has one"
+        raise ValueError(msg)
 
 
 class Updater:
@@ -44,12 +51,17 @@ class Updater:
         sources: What makes credentials; a registry is served by the first that names a token for
             its address. Each has a lane of its own: one that fails, or takes long, holds up no
             other.
-        look_every: How often the store is asked whether its environments have changed.
+        look_every: How often the store is asked whether its environments have changed, and the
+            longest that :meth:`run` sleeps. Between looks it wakes for tokens that are due alone;
+            an application that tells of changes by :meth:`look` may have one a day. A machine that
+            was suspended, or a clock that was set, is noticed at the next look at the latest.
         assumed_life: How long a credential is taken to live whose source does not know.
         clock: What says the time, with its time zone; the machine's clock if left out.
 
     Raises:
         ValueError: When there is no source or environment, or a time is not above zero.
+        TypeError: When a source is none, or a time no timedelta.
+        InvalidEnvironment: When a name is no environment's.
 
     Example:
         >>> from wharfinger import Credential, MemoryStore, Secret
@@ -89,9 +101,18 @@ class Updater:
             raise TypeError(msg)
         names = None if environments is None else tuple(dict.fromkeys(environments))
         lanes = tuple(Lane(source, at) for at, source in enumerate(sources, start=1))
+        for lane in lanes:
+            if isinstance(lane.source, type) or not isinstance(lane.source, CredentialSource):
+                msg = f"source {lane.position} has no token and issue: it is {article(lane.source)}"
+                raise TypeError(msg)
+        for name in names or ():
+            Environment(name)  # what is no name of one is refused here
         if not lanes or names == ():
             msg = "an updater has one source at least, and one environment or None for all"
             raise ValueError(msg)
+        if not isinstance(look_every, timedelta) or not isinstance(assumed_life, timedelta):
+            msg = "look_every and assumed_life are timedeltas: timedelta(minutes=1)"
+            raise TypeError(msg)
         if min(look_every, assumed_life) <= timedelta():
             msg = "look_every and assumed_life are above zero"
             raise ValueError(msg)
@@ -118,15 +139,14 @@ class Updater:
         Raises:
             ValueError: When ``now`` has no time zone.
         """
-        if now.utcoffset() is None:
-            msg = "the time has no time zone; datetime.now(UTC) has one"
-            raise ValueError(msg)
+        _check_time(now)
         renewals = self._renewals
-        renewals.look_if_due(now)
+        passed = renewals.passed(now)
+        renewals.look_if_due(passed)
         for lane in renewals.lanes:
-            while renewals.step(lane, now):
+            while renewals.step(lane, now, passed):
                 pass
-        return renewals.next_due(now, renewals.lanes)
+        return now + renewals.left(passed, renewals.lanes)
 
     def refused(self, environment: str, address: RegistryAddress | str) -> bool:
         """Tell that a registry has refused the credential in force.
@@ -152,7 +172,7 @@ class Updater:
             except (InvalidAddress, TypeError):
                 del address  # user information must not stay in this frame
                 raise
-        coming = self._renewals.refused(environment, address, self._clock())
+        coming = self._renewals.refused(environment, address, self._now())
         self._running.wake()
         return coming
 
@@ -170,7 +190,7 @@ class Updater:
         Returns:
             A value without secrets.
         """
-        return self._renewals.status(self._clock())
+        return self._renewals.status(self._now())
 
     def run(self, report: Callable[[Status], object] | None = None) -> None:
         """Do what is due whenever it is, until :meth:`stop` is called; each source in a thread.
@@ -180,8 +200,11 @@ class Updater:
         Args:
             report: Called with the status after every look, and five seconds at most after a token
                 was renewed or not. What it raises ends the run.
+
+        Raises:
+            RuntimeError: When it runs already.
         """
-        self._running.run(self._renewals, self._clock, report)
+        self._running.run(self._renewals, self._now, report)
 
     def stop(self) -> None:
         """Have :meth:`run` return as soon as what it has begun is done; it can't be run again.
@@ -189,6 +212,11 @@ class Updater:
         Any thread may call it, and a signal handler.
         """
         self._running.stop()
+
+    def _now(self) -> datetime:
+        now = self._clock()
+        _check_time(now)
+        return now
 
     def __repr__(self) -> str:
         sources, tokens = len(self._renewals.lanes), self._renewals.count()
