@@ -25,43 +25,49 @@ from wharfinger.hosts import (
 
 INSECURE: Final = (Runtime.DOCKER, True)
 CONTAINERD: Final = (Runtime.CONTAINERD, False)
-# Of three files that are changed the last one is the largest.
 PRESENT: Final = {
     "/etc/containerd/config.toml": f"version = 2\n#{'x' * 9000}\n",
     "/etc/containerd/certs.d/quay.io/ca.crt": "another\n",
     "/etc/containerd/certs.d/quay.io/hosts.toml": f"#{'y' * 3000}\n",
 }
-ENOUGH: Final = 21_000  # bytes, all but
+# The first of three files that are changed was as large as the last one becomes, and none is added:
+# to take back the first one first, room would be wanted that the others have taken.
+TIGHT: Final = {
+    "/etc/containerd/config.toml": "version = 2\n",
+    "/etc/containerd/certs.d/m:5/ca.crt": "z"
+    * len(planned("m:5", CONTAINERD).steps[-1].result("version = 2\n")),
+    "/etc/containerd/certs.d/m:5/hosts.toml": "# another's\n",
+}
 
 
-@pytest.mark.parametrize("room", [*range(0, ENOUGH, 700), 2 * ENOUGH])
-def test_a_disk_that_is_full(room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """R23: a disk with room for the beginning has room to take it back."""
-    fill(tmp_path, PRESENT)
-    before = tree(tmp_path)
+@pytest.mark.parametrize(("address", "present"), [("quay.io", PRESENT), ("m:5", TIGHT)])
+def test_a_disk_that_is_full(
+    address: str, present: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R23: a disk with room for the beginning has room to take it back, to the byte."""
     real = files.write
-
-    def used() -> int:
-        return sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
-
-    limit = used() + room
+    root, limit, wanted = tmp_path, 1 << 30, list[int]()
 
     def write(path: Path, content: str | bytes, **kwargs: Any) -> None:  # noqa: ANN401
-        if used() + len(content) > limit:  # the new file stands beside the old one
+        used = sum(each.stat().st_size for each in root.rglob("*") if each.is_file())
+        wanted.append(used + len(content))  # the new file stands beside the old one
+        if wanted[-1] > limit:
             raise FileError(str(path), os.strerror(errno.ENOSPC))
         real(path, content, **kwargs)
 
     monkeypatch.setattr(files, "write", write)
-    made = planned("quay.io", CONTAINERD)
-    if room < ENOUGH:
+    made = planned(address, CONTAINERD)
+    root = tmp_path / "enough"
+    fill(root, present)
+    apply(made, root)
+    for limit in [each - 1 for each in wanted]:
+        root = tmp_path / f"{limit:06}"  # receipts have its name, which is as long as the first
+        fill(root, present)
+        before = tree(root)
         with pytest.raises(FileError, match="No space left"):
-            apply(made, tmp_path)
-    else:
-        receipt = apply(made, tmp_path)
-        monkeypatch.undo()
-        undo(receipt)
-    assert tree(tmp_path) == before
-    assert receipts(tmp_path) == ()
+            apply(made, root)
+        assert tree(root) == before
+        assert receipts(root) == ()
 
 
 @pytest.mark.parametrize("way", [INSECURE, CONTAINERD])
