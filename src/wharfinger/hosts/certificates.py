@@ -10,6 +10,7 @@ import base64
 import binascii
 import ipaddress
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from wharfinger._extras import missing_extra
@@ -18,15 +19,14 @@ from wharfinger.hosts.errors import CertificateRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from cryptography import x509
 
     from wharfinger.core.address import RegistryAddress
 
-__all__ = ["examine"]
+__all__ = ["LONGEST", "examine"]
 
-_LONGEST: Final = 1 << 20  # bytes; a bundle of all public CAs has a quarter of it
+LONGEST: Final = 1 << 20  # bytes; a bundle of all public CAs has a quarter of it
 _LONGEST_NAME: Final = 120
 _MOST_NAMES: Final = 10
 _BEGIN: Final = "-----BEGIN "
@@ -54,10 +54,10 @@ def examine(
     Raises:
         CertificateRefused: When it is nothing to trust the registry by.
         MissingExtra: When ``cryptography`` is not installed.
-        TypeError: When *now* has no time zone.
+        TypeError: When *ca* is no text or bytes, or *now* no datetime with a time zone.
     """
-    if now is not None and now.utcoffset() is None:
-        raise TypeError("now is a datetime with a time zone, and this one has none")
+    if now is not None and (not isinstance(now, datetime) or now.utcoffset() is None):
+        raise TypeError("now is a datetime with a time zone")
     found = [_read(der) for der in _certificates(_text(ca))]
     if single and len(found) > 1:
         raise CertificateRefused(
@@ -83,8 +83,9 @@ def examine(
 
 def _text(ca: str | bytes) -> str:
     if not isinstance(ca, (str, bytes)):
-        raise TypeError(f"a CA is a str or bytes in PEM, not {type(ca).__name__}")
-    if len(ca) > _LONGEST:
+        kind = type(ca).__name__
+        raise TypeError(f"a CA is what its file says, a str or bytes in PEM, not {kind}")
+    if len(ca) > LONGEST:
         raise CertificateRefused(
             "not-pem", "it has more than 1 MiB, and is no CA's certificate", "give that alone"
         )
@@ -122,7 +123,7 @@ def _certificates(text: str) -> Iterator[bytes]:
         raise CertificateRefused(
             "no-certificate",
             "there is no certificate in it",
-            f"give a file in PEM, with a line {_BEGIN}{_CERTIFICATE}{_DASHES}",
+            f"give what a file in PEM says, with a line {_BEGIN}{_CERTIFICATE}{_DASHES}",
         )
 
 

@@ -20,6 +20,9 @@ __all__ = [
 class TrustRefused(WharfingerError, ValueError):
     """A host can't be told to trust this registry so.
 
+    Its codes are ``insecure-or-ca``, ``insecure-system``, ``docker-hub``, ``no-runtime`` and
+    ``no-distribution``, and those of :exc:`CertificateRefused`.
+
     Args:
         code: Why, as a short stable word such as ``"docker-hub"``.
         problem: Why, as a clause for people.

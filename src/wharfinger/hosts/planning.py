@@ -41,9 +41,10 @@ def plan(
         address: The registry's address.
         runtime: What is to trust it.
         insecure: Whether any certificate is taken, and plain HTTP.
-        ca: Certificates to trust the registry by, in PEM; one of *insecure* and *ca* is wanted.
+        ca: Certificates to trust the registry by, in PEM: what the file says, not its name. One of
+            *insecure* and *ca* is wanted.
         distribution: For the runtime ``system``: whose way of keeping CAs it is.
-        now: The time at which a CA has to be valid, with a time zone.
+        now: The time at which a CA has to be valid, with a time zone; nothing else looks at it.
 
     Returns:
         The plan.
@@ -54,6 +55,8 @@ def plan(
             or distribution that is none.
         CertificateRefused: When the CA is nothing to trust the registry by.
         MissingExtra: When a CA is given and ``cryptography`` is not installed.
+        TypeError: When *insecure* is no bool, *ca* no text or bytes, or *now* no datetime with a
+            time zone.
 
     Example:
         >>> plan("registry.corp:5000", runtime="docker", insecure=True)
