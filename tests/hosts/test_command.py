@@ -33,7 +33,9 @@ def test_it_prints(tmp_path: Path, capsys: Capture) -> None:
     assert trust(*INSECURE, "--root", str(tmp_path)) == 0
     printed = capsys.readouterr()
     assert printed.out == str(plan("m.corp:5000", runtime="docker", insecure=True))
-    assert printed.err.startswith("note: insecure (R23): ")
+    first, root = printed.err.splitlines()
+    assert first.startswith("note: insecure (R23): ")
+    assert root == f"note: the script is for this host, unless WHARFINGER_ROOT={tmp_path} is set"
     assert not names(tmp_path)
 
 
@@ -71,7 +73,12 @@ def test_apply_twice(tmp_path: Path, capsys: Capture) -> None:
     root = ("--root", str(tmp_path))
     assert trust(*INSECURE, "--apply", *root) == 0
     before = names(tmp_path)
+    capsys.readouterr()
     assert trust(*INSECURE, "--apply", *root) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "it was applied already, and nothing is changed",
+        f"to undo it: python -m wharfinger trust --undo 1 --root {tmp_path}",
+    ]
     assert names(tmp_path) == before
     assert trust("--undo", "1", *root) == 0
     assert "/etc/docker/daemon.json is removed" in capsys.readouterr().out
@@ -99,6 +106,8 @@ def test_what_is_so_already(tmp_path: Path, capsys: Capture) -> None:
         (("m.corp", "--runtime", "system", "--insecure", "--distribution", "suse"), 2, "bundle"),
         (("m.corp", "--runtime", "docker", "--ca", "/nowhere"), 2, "No such file"),
         (("m.corp", "--runtime", "docker", "--ca", "/"), 2, "error: /: Is a directory"),
+        (("m.corp", "--runtime", "docker", "--ca", ""), 2, "error: --ca: No such file"),
+        ((*INSECURE, "--distribution", "suse"), 2, "for --runtime system and no other"),
         (("m.corp", "--undo", "1"), 2, "nothing else"),
         (("--list", "--ca", ""), 2, "nothing else"),
         (("--list", "--distribution", "suse"), 2, "nothing else"),

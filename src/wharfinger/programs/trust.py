@@ -21,6 +21,7 @@ from wharfinger.hosts import (
     receipts,
     undo,
 )
+from wharfinger.hosts.certificates import LONGEST
 from wharfinger.programs._terminal import complain, line, show, table
 
 if TYPE_CHECKING:
@@ -33,14 +34,13 @@ __all__ = ["main"]
 _DONE: Final = 0
 _REFUSED: Final = 1
 _MALFORMED: Final = 2
-_LONGEST: Final = 1 << 20  # bytes, of a file of certificates
 
 _STATUS: Final = """\
 Without --apply it prints a shell script and changes nothing. Commands that have to run afterwards
 are printed and not run.
 
-Exit status: 0 it is printed, applied or undone; 1 the host's files are in the way, and nothing was
-changed; 2 the address, the CA or the command line is malformed.
+Exit status: 0 it is printed, applied, undone or listed; 1 the host's files are in the way, or have
+no such number to undo; 2 the address, the CA or the command line is malformed.
 """
 
 
@@ -51,8 +51,8 @@ def main(argv: Sequence[str]) -> int:
         argv: The arguments after the command.
 
     Returns:
-        0 when it is printed or done, 1 when the host's files are in the way, 2 when the address or
-        the CA is malformed.
+        0 when it is printed or done, 1 when the host's files are in the way or have no such number,
+        2 when the address or the CA is malformed.
 
     Raises:
         SystemExit: When the arguments are malformed, with code 2; or help is asked for.
@@ -72,6 +72,9 @@ def main(argv: Sequence[str]) -> int:
             complain(f"note: {remark}")
         if options.apply:
             return _apply(made, options.root)
+        if options.root != "/":
+            root = quote(str(Path(options.root).absolute()))
+            complain(f"note: the script is for this host, unless WHARFINGER_ROOT={root} is set")
         show(str(made).rstrip("\n"))
     except (FileError, ReceiptNotFound) as error:
         complain(f"error: {line(str(error))}")  # a file's name may be anything
@@ -117,6 +120,8 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
         parser.error(f"what is to trust it? --runtime {'|'.join(Runtime)}")
     elif not options.insecure and options.ca is None:
         parser.error("how is it trusted? --ca FILE or --insecure")
+    elif options.distribution and options.runtime != Runtime.SYSTEM:
+        parser.error(f"--distribution is for --runtime {Runtime.SYSTEM} and no other")
     return options
 
 
@@ -137,19 +142,19 @@ def _read(file: str) -> bytes:
         raise ValueError("standard input is closed")
     try:
         if file == "-":
-            return sys.stdin.buffer.read(_LONGEST + 1)
-        with Path(file).open("rb") as stream:
-            return stream.read(_LONGEST + 1)
+            return sys.stdin.buffer.read(LONGEST + 1)
+        with open(file, "rb") as stream:  # noqa: PTH123  # an empty name is no folder
+            return stream.read(LONGEST + 1)
     except OSError as error:
         problem = error.strerror or str(error)
-    raise ValueError(f"{file}: {problem}")
+    raise ValueError(f"{file or '--ca'}: {problem}")
 
 
 def _distribution(options: argparse.Namespace) -> Distribution:
     if options.distribution:
         return Distribution(options.distribution)
     if options.runtime != Runtime.SYSTEM:
-        return Distribution.DEBIAN  # the others do not look at it
+        return Distribution.DEBIAN  # which no other runtime looks at
     try:
         text = Path(options.root, "etc/os-release").read_text("utf-8", "replace")
     except OSError:
@@ -161,13 +166,17 @@ def _distribution(options: argparse.Namespace) -> Distribution:
 
 
 def _apply(made: TrustPlan, root: str) -> int:
+    before = receipts(root)
     receipt = apply(made, root)
-    for change in receipt.changes:
-        show(f"{change.path} is {'made' if change.before is None else 'changed'}")
     if not receipt.number:
         show("it was so already, and nothing is changed")
         return _DONE
-    _then(receipt)
+    if receipt in before:
+        show("it was applied already, and nothing is changed")
+    else:
+        for change in receipt.changes:
+            show(f"{change.path} is {'made' if change.before is None else 'changed'}")
+        _then(receipt)
     where = "" if receipt.root == "/" else f" --root {quote(receipt.root)}"
     show(f"to undo it: python -m wharfinger trust --undo {receipt.number}{where}")
     return _DONE
