@@ -498,6 +498,36 @@ def test_an_end_without_a_time_zone_is_in_utc() -> None:
     assert ours._end(told, "t") == datetime(2026, 3, 1, 20, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("told", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_an_end_that_utc_has_no_day_for_is_in_twelve_hours(api: Api, told: str) -> None:
+    """R21: it is past, or later than any token's."""
+    api.answer = answer_of(expiresAt=told)
+    assert source(api).issue(ecr()).expires_at == NOON + HALF_DAY
+    end = {"expiresAt": datetime.fromisoformat(told)}
+    assert source(api)._end(end, "t") == NOON + HALF_DAY
+
+
+def test_an_end_is_told_in_utc(api: Api) -> None:
+    api.answer = answer_of(expiresAt="2026-03-01T18:00:00+02:00")
+    end = source(api).issue(ecr()).expires_at
+    assert end == datetime(2026, 3, 1, 16, tzinfo=UTC)
+    assert end.utcoffset() == timedelta()
+
+
+@pytest.mark.parametrize(
+    "told", [-62135596800, 253402300799, 1e18, -1e18, 1e308, "0001-01-01T00:00:00", MARK, {}, True]
+)
+def test_an_end_that_is_none_overflows_nothing(api: Api, told: object) -> None:
+    """R20: it is 12 hours, or the error of a source."""
+    api.answer = answer_of(expiresAt=told)
+    try:
+        issued = source(api).issue(ecr())
+    except SourceError as error:
+        assert_error_silent(error)
+    else:
+        assert issued.expires_at == NOON + HALF_DAY
+
+
 @pytest.mark.parametrize(
     ("answer", "passing"),
     [

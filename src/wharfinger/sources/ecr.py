@@ -262,9 +262,10 @@ class ECRSource:
         latest = now + _LIFE
         told = data.get("expiresAt")
         if isinstance(told, datetime):
-            end = told.replace(tzinfo=UTC) if told.utcoffset() is None else told.astimezone(UTC)
+            end = told.replace(tzinfo=UTC) if told.utcoffset() is None else told
+            # Only then into UTC: the first and the last day of the calendar may have none there.
             if end > now:
-                return min(end, latest)
+                return min(end, latest).astimezone(UTC)
         fields = {"token": name, "expires_at": latest.isoformat(timespec="seconds")}
         _LOG.warning(
             "its end is past or not told, so 12 hours are assumed", extra={"wharfinger": fields}
