@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -202,17 +204,57 @@ def test_folders_are_absolute(path: str) -> None:
 
 def test_one_address_is_a_list_of_one() -> None:
     """Else each of its letters would be the name of a registry."""
-    for options in ({"addresses": "localhost"}, {"variables": "AWS_PROFILE"}):
+    for options in ({"addresses": "localhost"}, {"variables": "AWS_PROFILE"}, {"variables": b"A"}):
         with pytest.raises(TypeError, match="not one text"):
-            HelperSource("pass", **options)  # type: ignore[arg-type]  # texts are iterable
+            HelperSource("pass", **options)
 
 
-@pytest.mark.parametrize("seconds", [0, -1])
-def test_times_are_above_zero(seconds: int) -> None:
-    with pytest.raises(ValueError, match="above zero"):
+def test_a_variable_s_name_is_a_text() -> None:
+    with pytest.raises(TypeError, match="a variable's name is a str, not int"):
+        HelperSource("pass", variables=[1])  # type: ignore[list-item]  # what is tested
+
+
+@pytest.mark.parametrize(
+    "seconds", [0, -1, math.nan, math.inf, -math.inf, 1e10, 10**400, math.nextafter(86400, 1e10)]
+)
+def test_a_timeout_is_above_zero_and_a_day_at_most(seconds: float) -> None:
+    """R20: what no clock counts to is refused at once, not at every call."""
+    with pytest.raises(ValueError, match="timeout is above zero, and a day at most"):
         HelperSource("pass", timeout=seconds)
-    with pytest.raises(ValueError, match="above zero"):
-        HelperSource("pass", lifetime=timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    "life", [timedelta(), timedelta(-1), timedelta.max, timedelta(days=366, microseconds=1)]
+)
+def test_a_lifetime_is_above_zero_and_a_year_at_most(life: timedelta) -> None:
+    """R20: an end that no calendar has is refused at once, not at every call."""
+    with pytest.raises(ValueError, match="lifetime is above zero, and 366 days at most"):
+        HelperSource("pass", lifetime=life)
+
+
+def test_the_longest_times_are_taken(program: Program) -> None:
+    longest = timedelta(days=366)
+    source = HelperSource(
+        program(answering(entry())),
+        ["quay.io"],
+        timeout=86400,
+        lifetime=longest,
+        clock=lambda: NOON,
+    )
+    assert source.issue(QUAY).expires_at == NOON + longest
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"timeout": "10"}, "timeout is a number of seconds, not str"),
+        ({"timeout": None}, "timeout is a number of seconds, not NoneType"),
+        ({"lifetime": 3600}, "lifetime is a timedelta, not int"),
+    ],
+)
+def test_times_are_times(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(TypeError, match=told):
+        HelperSource("pass", **options)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,8 @@ _SERVER: Final = re.compile(r"[A-Za-z0-9._:/\[\]~-]++")
 _LONGEST_SERVER: Final = 2048
 _WEB: Final = frozenset({"http", "https"})
 _NOT_FOUND: Final = b"credentials not found in native keychain"
+_LONGEST_TIMEOUT: Final = 86_400  # seconds
+_LONGEST_LIFETIME: Final = timedelta(days=366)
 _TOKEN: Final = "<token>"  # noqa: S105  # the username that says that it is an identity token
 
 
@@ -97,15 +99,16 @@ class HelperSource:
             too.
         variables: The names of environment variables that the helper gets besides ``HOME``,
             ``USER``, ``GNUPGHOME`` and the like; ``AWS_PROFILE`` for one. It gets no others.
-        timeout: How many seconds a call may take.
-        lifetime: How long its credentials live; None where nobody knows.
+        timeout: How many seconds a call may take: a day at most.
+        lifetime: How long its credentials live, 366 days at most; None where nobody knows.
         clock: What says the time, with its time zone.
 
     Raises:
         InvalidAddress: When an address is none (R4).
-        TypeError: When addresses or variables are a single text.
+        TypeError: When addresses or variables are a single text, a variable's name is no text, or
+            a time is no time.
         ValueError: When the program is neither an absolute path nor such a name, when a folder is
-            not absolute, or a time is not above zero.
+            not absolute, or a time is not above zero or too long.
 
     Example:
         >>> from wharfinger import RegistryAddress
@@ -131,12 +134,15 @@ class HelperSource:
         lifetime: timedelta | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        if isinstance(addresses, str) or isinstance(variables, str):
+        if isinstance(addresses, str | bytes) or isinstance(variables, str | bytes):
             raise TypeError("addresses and variables are lists, not one text")
+        variables = tuple(variables)
+        for name in variables:
+            if not isinstance(name, str):
+                raise TypeError(f"a variable's name is a str, not {type(name).__name__}")
         if not all(map(os.path.isabs, path.split(os.pathsep))):
             raise ValueError("a helper is looked for in absolute folders only")
-        if timeout <= 0 or (lifetime is not None and lifetime <= timedelta()):
-            raise ValueError("timeout and lifetime are above zero")
+        _check_times(timeout, lifetime)
         self._program = _program(os.fspath(program))
         self._name = PurePath(self._program).name
         self._addresses = frozenset(
@@ -300,6 +306,21 @@ class HelperSource:
 
     def _unusable(self, what: object, problem: str) -> SourceError:
         return SourceError(f"{self._name} gave no answer for {what} that can be used: {problem}")
+
+
+def _check_times(timeout: float, lifetime: timedelta | None) -> None:
+    """Refuse times that no clock can count to."""
+    if not isinstance(timeout, int | float):
+        raise TypeError(f"timeout is a number of seconds, not {type(timeout).__name__}")
+    # Not by its opposite: NaN is neither above nor below.
+    if not 0 < timeout <= _LONGEST_TIMEOUT:
+        raise ValueError("timeout is above zero, and a day at most: 86400 seconds")
+    if lifetime is None:
+        return
+    if not isinstance(lifetime, timedelta):
+        raise TypeError(f"lifetime is a timedelta, not {type(lifetime).__name__}")
+    if not timedelta() < lifetime <= _LONGEST_LIFETIME:
+        raise ValueError("lifetime is above zero, and 366 days at most")
 
 
 def _program(program: str) -> str:
