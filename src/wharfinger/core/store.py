@@ -13,11 +13,11 @@ from wharfinger.core.address import RegistryAddress
 from wharfinger.core.environment import Environment, Orchestration, sequence_of
 from wharfinger.core.errors import RegistryNotFound, StaleResolution
 from wharfinger.core.resolver import Reason, Resolution
+from wharfinger.core.settings import Settings
 
 if TYPE_CHECKING:
     from wharfinger.core.credential import Credential
     from wharfinger.core.registry import Registry
-    from wharfinger.core.settings import Settings
 
 __all__ = ["CredentialStore", "SettingsStore", "deliverable", "entitled"]
 
@@ -201,6 +201,7 @@ class CredentialStore(Protocol):
 
         Raises:
             EnvironmentNotFound: When there is no such environment.
+            TypeError: When the settings are something else.
         """
         ...
 
@@ -300,11 +301,17 @@ def deliverable(environment: Environment, settings: Settings | None = None) -> t
     Returns:
         The registries in force and active, one per address, in the order they were added.
 
+    Raises:
+        TypeError: When the settings are something else: a whitelist's text, an address.
+
     Example:
         >>> env = Environment("ci").added("quay.io", username="a").added("quay.io", username="b")
         >>> [registry.id for registry in deliverable(env)]
         ['ci/2']
     """
+    if settings is not None and not isinstance(settings, Settings):
+        msg = f"settings are a Settings, not {type(settings).__name__}: Settings(whitelist=text)"
+        raise TypeError(msg)
     return tuple(
         registry
         for registry in environment.registries
