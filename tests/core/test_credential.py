@@ -361,6 +361,34 @@ def test_the_email_is_optional(email: str | None) -> None:
     assert Credential("ci", Secret("s"), email).check().email == email
 
 
+@pytest.mark.parametrize("email", ["jürgen@bücher.example", "Ada <a@b.example>", "日本@例え.jp"])
+def test_emails_are_not_read(email: str) -> None:
+    """R9: of an e-mail address nothing is asked but that it can be shown."""
+    assert Credential("ci", Secret("s"), email).check().email == email
+
+
+@pytest.mark.parametrize(
+    "character", ["\n", "\x00", "\x1b", "\x7f", "\x80", "\u202e", "\u200b", "\u2028", "\ud800"]
+)
+def test_emails_that_cannot_be_shown(character: str) -> None:
+    """R9: what can't be printed, and what can't be encoded, is refused as in a username."""
+    for email in (character, f"{character}ci@acme.example", f"ci@acme.example{character}"):
+        credential = Credential("ci", Secret(CANARY), email)
+        with pytest.raises(InvalidCredential) as caught:
+            credential.check()
+        assert str(caught.value) == "email: it has a character that can't be printed"
+        assert_told_nothing(caught.value)
+
+
+@pytest.mark.parametrize("email", [b"ci@acme.example", ["ci@acme.example"], 7, Secret(CANARY), ()])
+def test_an_email_is_text(email: object) -> None:
+    """R9: an e-mail address of anything but text is refused, as such a username is."""
+    credential = Credential("ci", Secret(CANARY), cast("str", email))
+    told = f"^an e-mail address is a str, not {type(email).__name__}$"
+    with pytest.raises(TypeError, match=told):
+        credential.check()
+
+
 @pytest.mark.parametrize("given", [CANARY, None, ("ci", CANARY), {"ci": CANARY}, Secret(CANARY)])
 def test_a_store_takes_credentials_alone(given: object) -> None:
     """R9: what is no credential is refused by its type, and its value is not shown."""

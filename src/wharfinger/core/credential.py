@@ -122,7 +122,8 @@ class Credential:
     Args:
         username: The username; it also shows on the registry.
         secret: The password or token.
-        email: The e-mail address, which old registries want; optional (R9).
+        email: The e-mail address, which old registries want; optional (R9). It is shown, as the
+            username is.
         kind: What the secret is.
 
     Example:
@@ -164,8 +165,10 @@ kind=CredentialKind.PASSWORD)
             The credential itself.
 
         Raises:
-            InvalidCredential: When the username or the secret is empty or cannot be sent, or when
-                a Google username's secret has the wrong shape.
+            InvalidCredential: When the username or the secret is empty or cannot be sent, when a
+                Google username's secret has the wrong shape, or when the e-mail address can't be
+                printed.
+            TypeError: When the username or the e-mail address is no str.
 
         Example:
             >>> Credential("_json_key", Secret("key.json")).check()
@@ -178,6 +181,7 @@ a service account's key file, not its path
         problem = _secret_problem(self.username, self.secret)
         if problem is not None:
             raise InvalidCredential("secret", problem)
+        _check_email(self.email)
         return self
 
 
@@ -188,7 +192,7 @@ def check_credential(credential: Credential) -> None:
         credential: What a store was given.
 
     Raises:
-        TypeError: When it is no credential.
+        TypeError: When it is no credential, or when one of its texts is no str.
         InvalidCredential: When :meth:`Credential.check` refuses it.
     """
     if not isinstance(credential, Credential):
@@ -201,6 +205,9 @@ def check_credential(credential: Credential) -> None:
 
 def _refusal(how: str) -> TypeError:
     return TypeError(f"a Secret is not {how}; reveal() gives its text")
+
+
+_UNPRINTABLE = "it has a character that can't be printed"
 
 
 def check_username(username: str) -> str:
@@ -225,8 +232,19 @@ def check_username(username: str) -> str:
         raise InvalidCredential("username", "it has a ':', where a registry would cut it")
     # Usernames are shown: what can't be printed could steer a terminal.
     if not username.isprintable():
-        raise InvalidCredential("username", "it has a character that can't be printed")
+        raise InvalidCredential("username", _UNPRINTABLE)
     return str.__str__(username)
+
+
+def _check_email(email: str | None) -> None:
+    """Refuse an e-mail address that not every store could keep, or that could steer a terminal."""
+    if email is None:
+        return
+    if not isinstance(email, str):
+        msg = f"an e-mail address is a str, not {type(email).__name__}"
+        raise TypeError(msg)
+    if not email.isprintable():
+        raise InvalidCredential("email", _UNPRINTABLE)
 
 
 def _secret_problem(username: str, secret: Secret) -> str | None:

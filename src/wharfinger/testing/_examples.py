@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from wharfinger.core.address import RegistryAddress
 from wharfinger.core.credential import Credential, Secret
@@ -32,8 +32,14 @@ BAD_CREDENTIALS: Final = (
     Credential("_json_key", Secret("key.json")),
     Credential("_json_key_base64", Secret("{}")),
     Credential("oauth2accesstoken", Secret("a b")),
+    *(Credential("u", Secret("s"), f"ci@acme.example{odd}") for odd in ("\n", "\0", "\ud800")),
 )
-NO_CREDENTIALS: Final = ("s", b"s", None, ("u", "s"), Secret("s"))
+NO_CREDENTIALS: Final = (
+    *("s", b"s", None, ("u", "s"), Secret("s")),
+    Credential(cast("str", b"u"), Secret("s")),
+    *(Credential("u", Secret("s"), cast("str", email)) for email in (b"ci@acme.example", ["ci"])),
+)
+NO_SETTINGS: Final = ("", "quay.io", ("quay.io",), {"registry.whitelist": "quay.io"}, QUAY, False)
 UNKNOWN: Final = ("cii", "CI", "production", "", "c\0i", "\ud800", "x" * 1000, "c%", "ci/1")
 UNKNOWN_IDS: Final = (
     *("ci/4", "ci/0", "ci/01", "ci/-1", "ci/ 1", "ci/+1", "ci/1/1", "ci/", "ci", "1", "/1", ""),

@@ -45,6 +45,7 @@ from wharfinger.testing._examples import (
     GHCR,
     IMAGE,
     NO_CREDENTIALS,
+    NO_SETTINGS,
     QUAY,
     UNKNOWN,
     UNKNOWN_IDS,
@@ -555,6 +556,12 @@ class StoreConformance:
         filled.remove("ci", "ci/3")
         assert revealed(filled.credentials("ci")[QUAY]) == "secret of old"
 
+    def test_credentials_for_what_is_no_settings(self, filled: CredentialStore) -> None:
+        """R18: a delivery is limited by settings; what is none limits nothing, and is refused."""
+        for settings in NO_SETTINGS:
+            with pytest.raises(TypeError):
+                filled.credentials("ci", cast("Settings", settings))
+
     # Settings
 
     @pytest.fixture
@@ -583,7 +590,7 @@ class StoreConformance:
     def test_what_is_no_settings(self, settings_store: SettingsStore) -> None:
         """Anything but settings is refused, and those before stay."""
         settings_store.save_settings(Settings(whitelist="quay.io"))
-        for settings in (None, "quay.io", {"registry.default": "quay.io"}):
+        for settings in (None, *NO_SETTINGS):
             with pytest.raises(TypeError):
                 settings_store.save_settings(cast("Settings", settings))
         assert settings_store.settings() == Settings(whitelist="quay.io")

@@ -60,6 +60,7 @@ _BAD_CREDENTIALS: Final = (
     Credential("u:v", Secret("s")),
     Credential("u", Secret("")),
     Credential("u", Secret("\ud800")),
+    Credential("u", Secret("s"), "\ud800"),
     Credential("_json_key", Secret("key.json")),
     Credential("oauth2accesstoken", Secret("a b")),
 )
