@@ -229,6 +229,11 @@ def test_hosts_toml(text: str, address: str) -> None:
             f'version = 2\n[plugins."{CRI}".registry.mirrors.x]\nendpoint = []',
             f'plugins["{CRI}"].registry',
         ),
+        (
+            "containerd",
+            f'version = 2\n[plugins."{CRI}".registry.configs.x.tls]\nca_file = "x"',
+            f'plugins["{CRI}"].registry',
+        ),
     ],
 )
 def test_what_cannot_be_added_to(runtime: str, text: str, where: str) -> None:

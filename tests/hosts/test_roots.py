@@ -37,6 +37,19 @@ def test_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert apply(planned("m:5", INSECURE), "link").root == str(tmp_path / "image")
 
 
+def test_folders_are_for_everybody(tmp_path: Path) -> None:
+    """Clients that run as anybody find the files, whatever the umask of who applies."""
+    old = os.umask(0o077)
+    try:
+        apply(planned("m:5", INSECURE), tmp_path)
+    finally:
+        os.umask(old)
+    modes = {name: mode & 0o777 for name, (mode, _) in tree(tmp_path).items()}
+    assert modes["etc"] == modes["etc/docker"] == modes["var/lib"] == 0o755
+    assert modes["etc/docker/daemon.json"] == 0o644
+    assert modes["var/lib/wharfinger"] == modes["var/lib/wharfinger/hosts"] == 0o700
+
+
 def _looks(root: str, told: Any) -> None:  # noqa: ANN401  # a connection
     os.setgid(65534)
     os.setuid(65534)
