@@ -1,4 +1,8 @@
-"""What can go wrong with telling a host whom to trust. Whatever is raised, nothing was changed."""
+"""What can go wrong with telling a host whom to trust.
+
+Whatever is raised, nothing was changed; but an undoing that is stopped halfway by a disk goes on as
+soon as somebody comes next.
+"""
 
 from __future__ import annotations
 

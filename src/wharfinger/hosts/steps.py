@@ -48,7 +48,7 @@ class Merge:
     Args:
         path: Its absolute path.
         document: What kind of document it is.
-        adds: What it has to say; all it says where it is not there.
+        adds: What it has to say, in the words of a plan; all it says where it is not there.
         why: What it is for.
 
     Example:
