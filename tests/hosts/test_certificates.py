@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -187,6 +188,26 @@ def test_names_of_a_kind_that_nobody_reads() -> None:
     with pytest.raises(CertificateRefused) as caught:
         planned(in_pem(content.replace(name, b"\xa3\x0d\x30\x0b" + b"\x02\x09" + b"a" * 9)))
     assert caught.value.code == "malformed"
+
+
+def sequence(body: bytes) -> bytes:
+    length = len(body).to_bytes((len(body).bit_length() + 7) // 8)
+    head = length if len(body) < 0x80 else bytes([0x80 | len(length)]) + length
+    return b"\x30" + head + body
+
+
+def test_version_1() -> None:
+    """A certificate of version 1 can't say that it is a CA: it is one if it signed itself."""
+    whole = der(Wanted(ca=None, name="an old root").pem)
+    told = x509.load_der_x509_certificate(whole).tbs_certificate_bytes
+    body = told[told.index(b"\xa0\x03\x02\x01\x02") + 5 :]  # behind the version
+    signature = whole[whole.index(told) + len(told) :]
+    root = sequence(sequence(body) + signature)
+    assert planned(in_pem(root)).remarks == ()
+    signed_by_another = root.replace(b"an old root", b"a young one", 1)
+    with pytest.raises(CertificateRefused, match="CN=an old root is no CA") as caught:
+        planned(in_pem(signed_by_another))
+    assert caught.value.code == "other-host"
 
 
 @pytest.mark.filterwarnings("error")
