@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import logging
 import re
@@ -806,3 +807,32 @@ def test_user_information_is_refused_and_shows_nowhere(
     with pytest.raises(ValueError, match=raised) as caught:
         ECRSource(identities, endpoint_url=endpoint)
     assert_error_silent(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"identities": {ACCOUNT: MARK}}, r"an identity is AWSIdentity\(profile=…\).*not str"),
+        ({"identities": {ACCOUNT: None}}, "an identity is AWSIdentity.*not NoneType"),
+        ({"default": MARK}, "an identity is AWSIdentity.*not str"),
+        ({"default": AWSIdentity}, "an identity is AWSIdentity.*not type"),
+        ({"identities": [MARK]}, "identities are a mapping.*not list"),
+        ({"identities": []}, "identities are a mapping.*not list"),
+        ({"identities": MARK}, "identities are a mapping.*not str"),
+        ({"identities": {MARK.encode(): ANYBODY}}, "an account or an address as str, not bytes"),
+        ({"identities": {int(ACCOUNT): ANYBODY}}, "an account or an address as str, not int"),
+        ({"endpoint_url": MARK.encode()}, "an endpoint is a str, not bytes"),
+    ],
+    ids=itertools.count(),
+)
+def test_what_is_no_identity_is_refused_at_once(options: dict[str, Any], told: str) -> None:
+    """R20: not when the first token is asked for."""
+    with pytest.raises(TypeError, match=told) as caught:
+        ECRSource(**options)
+    assert_error_silent(caught.value)
+
+
+@pytest.mark.parametrize("what", ["profile", "role"])
+def test_what_makes_an_identity_is_text(what: str) -> None:
+    with pytest.raises(TypeError, match=f"a {what} is a str, not bytes"):
+        AWSIdentity(**{what: b"x"})  # type: ignore[arg-type]  # what is tested

@@ -56,7 +56,8 @@ class AWSIdentity:
         role: The ARN of a role to assume; ``{account}`` in it is the account that is asked for.
 
     Raises:
-        ValueError: When the role is no ARN of a role.
+        TypeError: When one of them is no text.
+        ValueError: When the role is no ARN of a role, or the profile's name can't be printed.
 
     Example:
         >>> AWSIdentity(role="arn:aws:iam::{account}:role/pull")
@@ -67,6 +68,9 @@ class AWSIdentity:
     role: str | None = None
 
     def __attrs_post_init__(self) -> None:
+        for what, given in (("profile", self.profile), ("role", self.role)):
+            if given is not None and not isinstance(given, str):
+                raise TypeError(f"a {what} is a str, not {type(given).__name__}")
         if self.profile is not None and not (self.profile and self.profile.isprintable()):
             raise ValueError("a profile has a name that can be printed; leave it out for none")
         if self.role is not None and not _ROLE.fullmatch(self.role):
@@ -105,6 +109,7 @@ class ECRSource:
 
     Raises:
         MissingExtra: When boto3 is not installed.
+        TypeError: When identities are no mapping, or an identity is no :class:`AWSIdentity`.
         ValueError: When a key is neither an account nor the address of one of Amazon's registries,
             or the endpoint is no URL, or has user information.
 
@@ -136,13 +141,16 @@ class ECRSource:
             if missing is None:
                 raise
             raise missing from None
-        if endpoint_url is not None and not endpoint_url.startswith(("https://", "http://")):
-            raise ValueError("an endpoint is a URL: https://host, or http://host")
-        if endpoint_url is not None and "@" in endpoint_url:
-            raise ValueError("an endpoint has no user information: AWS credentials are boto3's")
-        self._identities = {_key(key): identity for key, identity in (identities or {}).items()}
-        self._default = default
-        self._endpoint_url = endpoint_url
+        if identities is not None and not isinstance(identities, Mapping):
+            raise TypeError(
+                "identities are a mapping, {'123456789012': AWSIdentity(…)}, not "
+                f"{type(identities).__name__}"
+            )
+        self._identities = {
+            _key(key): _checked(identity) for key, identity in (identities or {}).items()
+        }
+        self._default = None if default is None else _checked(default)
+        self._endpoint_url = None if endpoint_url is None else _endpoint(endpoint_url)
         self._clock = clock
         self._lock = Lock()
         self._sessions: dict[str | None, _Boto] = {}
@@ -279,8 +287,31 @@ def _session(**options: str | None) -> _Boto:
     return boto3.Session(**options)
 
 
+def _checked(identity: object) -> AWSIdentity:
+    if not isinstance(identity, AWSIdentity):
+        raise TypeError(
+            "an identity is AWSIdentity(profile=…) or AWSIdentity(role=…), not "
+            f"{type(identity).__name__}"
+        )
+    return identity
+
+
+def _endpoint(url: str) -> str:
+    if not isinstance(url, str):
+        raise TypeError(f"an endpoint is a str, not {type(url).__name__}")
+    if not url.startswith(("https://", "http://")):
+        raise ValueError("an endpoint is a URL: https://host, or http://host")
+    if "@" in url:
+        raise ValueError("an endpoint has no user information: AWS credentials are boto3's")
+    return url
+
+
 def _key(key: str) -> str:
     """An account, or the canonical address of one of Amazon's registries."""
+    if not isinstance(key, str):
+        raise TypeError(
+            f"an identity is given for an account or an address as str, not {type(key).__name__}"
+        )
     if _ACCOUNT.fullmatch(key):
         return key
     address = read_address(key)
