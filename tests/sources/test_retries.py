@@ -72,3 +72,26 @@ def test_without_stamina_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPat
         retrying(Source([]))
     assert str(caught.value) == "retrying needs stamina: pip install stamina"
     assert isinstance(caught.value, ImportError)
+
+
+@pytest.mark.parametrize(
+    ("thing", "name"), [(None, "NoneType"), ("ecr", "str"), (Source, "Source"), (QUAY.parse, "")]
+)
+def test_what_is_no_source_is_refused_at_once(thing: object, name: str) -> None:
+    """R20: not when the first token is asked for."""
+    with pytest.raises(TypeError, match=f"the methods token and issue, .*: {name}"):
+        retrying(thing)  # type: ignore[arg-type]  # what is tested
+
+
+class OfTheirs(SourceError):
+    """An error that says nothing to its base."""
+
+    def __init__(self) -> None:
+        pass
+
+
+def test_an_error_that_does_not_say_that_it_is_passing_is_not() -> None:
+    source = Source([OfTheirs()])
+    with pytest.raises(OfTheirs):
+        retrying(source).issue(QUAY)
+    assert source.calls == 1

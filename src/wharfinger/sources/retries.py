@@ -32,12 +32,18 @@ def retrying(source: CredentialSource) -> CredentialSource:
 
     Raises:
         MissingExtra: When stamina is not installed.
+        TypeError: When it is no source.
     """
     try:
         import stamina  # noqa: F401  # better missed now than in a night
     except ImportError:
         # Several extras bring it, and each brings more than is wanted for any source.
         raise MissingExtra("retrying needs stamina: pip install stamina") from None
+    if isinstance(source, type) or not isinstance(source, CredentialSource):
+        raise TypeError(
+            "a source has the methods token and issue, and this has not: "
+            f"{source.__name__ if isinstance(source, type) else type(source).__name__}"
+        )
     return _Retrying(source)
 
 

@@ -14,6 +14,11 @@ from wharfinger.core.errors import WharfingerError
 __all__ = ["CredentialSource", "Issued", "SourceError"]
 
 
+def _shown(credential: object) -> str:
+    """A credential hides its secret; what a source hands out by mistake may be one."""
+    return repr(credential) if isinstance(credential, Credential) else type(credential).__name__
+
+
 @attrs.frozen
 class Issued:
     """A credential that a source has made.
@@ -23,7 +28,7 @@ class Issued:
         expires_at: When it ends, in UTC; None where it does not, or nobody can know.
     """
 
-    credential: Credential
+    credential: Credential = attrs.field(repr=_shown)
     expires_at: datetime | None
 
 
@@ -76,17 +81,18 @@ class SourceError(WharfingerError):
         the helper was not found: install docker-credential-pass
     """
 
-    passing: bool
+    # A class of somebody's own may not call this __init__.
+    passing: bool = False
 
     def __init__(self, message: str, *, passing: bool = False) -> None:
         super().__init__(message, passing)
         self.passing = passing
 
     def __str__(self) -> str:
-        return str(self.args[0])
+        return str(self.args[0]) if self.args else type(self).__name__
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _source_error, self.args
+        return _source_error, (str(self), self.passing)
 
 
 def _source_error(message: str, passing: bool) -> SourceError:  # noqa: FBT001  # as it was pickled
