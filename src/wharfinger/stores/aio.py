@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import attrs
@@ -117,7 +118,7 @@ class AsyncStore:
 
 async def _finish(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
     """Run a call in a thread, and stay until it is over even when cancelled."""
-    running = asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
+    running = asyncio.ensure_future(asyncio.to_thread(_called, partial(call, *args, **kwargs)))
     cancelled: asyncio.CancelledError | None = None
     while not running.done():
         try:
@@ -128,3 +129,12 @@ async def _finish(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -
         running.exception()  # looked at, so that nobody complains it never was
         raise cancelled
     return running.result()
+
+
+def _called(call: Callable[[], _T]) -> _T:
+    """Call; what no future takes becomes what it does in a generator (PEP 479)."""
+    try:
+        return call()
+    except StopIteration as error:
+        msg = "the store raised StopIteration"
+        raise RuntimeError(msg) from error
