@@ -6,6 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
+import tomllib
 from typing import Any, Final, NoReturn
 
 import pytest
@@ -66,6 +67,14 @@ def test_port_443_is_spelled_both_ways() -> None:
     assert paths == [f"/etc/docker/certs.d/{name}/ca.crt" for name in ("quay.io", "quay.io:443")]
     [step] = planned("quay.io", (Runtime.DOCKER, True)).steps
     assert json.loads(step.result(None)) == {"insecure-registries": ["quay.io", "quay.io:443"]}
+    for insecure in (True, False):
+        steps = planned("quay.io", (Runtime.CONTAINERD, insecure)).steps
+        assert [step.path for step in steps if step.path.endswith("hosts.toml")] == [
+            f"{CRI}/certs.d/{name}/hosts.toml" for name in ("quay.io", "quay.io:443")
+        ]
+    [step] = planned("quay.io", (Runtime.CONTAINERS, True)).steps
+    tables = tomllib.loads(step.result(None))["registry"]
+    assert [table["location"] for table in tables] == ["quay.io", "quay.io:443"]
     [step] = planned("registry:443", (Runtime.DOCKER, False)).steps
     assert step.path == "/etc/docker/certs.d/registry:443/ca.crt"
 
