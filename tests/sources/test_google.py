@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -403,6 +404,63 @@ def test_a_file_that_can_t_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="is not UTF-8") as caught:
         GoogleSource(key_file=tmp_path / "latin").issue(PKG)
     assert_error_silent(caught.value)
+
+
+def test_a_key_file_that_does_not_end_is_none(tmp_path: Path) -> None:
+    """R20: neither is waited for who writes to a pipe, nor is memory filled."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    for name in ("pipe", "zero"):
+        with pytest.raises(SourceError, match="the key file is no regular file") as caught:
+            GoogleSource(key_file=tmp_path / name).issue(PKG)
+        assert not caught.value.passing
+    with pytest.raises(SourceError, match="can't be read: Is a directory"):
+        GoogleSource(key_file=tmp_path).issue(PKG)
+
+
+def test_a_key_file_has_its_size(endpoint: Endpoint, key_file: Path) -> None:
+    """R20: to the byte."""
+    text = key_file.read_text()
+    source = GoogleSource(key_file=key_file)
+    key_file.write_text(text.ljust(1 << 20))
+    assert source.issue(PKG).credential.secret.reveal() == MARK
+    key_file.write_text(text.ljust((1 << 20) + 1))
+    with pytest.raises(SourceError, match="the key file has more than 1048576 bytes") as caught:
+        source.issue(PKG)
+    assert_error_silent(caught.value)
+    assert len(endpoint.asked) == 1
+
+
+def test_a_key_file_may_be_behind_a_link(endpoint: Endpoint, key_file: Path) -> None:
+    """As kubelet mounts secrets."""
+    link = key_file.with_name("link.json")
+    link.symlink_to(key_file)
+    assert GoogleSource(key_file=link).issue(PKG).credential.secret.reveal() == MARK
+    assert len(endpoint.asked) == 1
+
+
+@pytest.mark.parametrize("before", ["", " \n", "\ufeff", "\ufeff\n"])
+@pytest.mark.parametrize("text", [f'{{"private_key": "{MARK}"}}', f"-----BEGIN KEY-----{MARK}"])
+def test_a_key_s_text_is_no_path(before: str, text: str) -> None:
+    """R9: a path is shown, in the names of tokens for one."""
+    for key_file in (before + text, Path(before + text)):
+        with pytest.raises(ValueError, match=r"goes into GoogleSource\(Secret") as caught:
+            GoogleSource(key_file=key_file)
+        assert_error_silent(caught.value)
+
+
+@pytest.mark.parametrize("path", ["/etc/key\0.json", "/etc/\ud800.json"], ids=["nul", "half"])
+def test_a_path_has_characters_of_a_path(path: str) -> None:
+    with pytest.raises(ValueError, match="the path of a key file has U\\+0000, or another"):
+        GoogleSource(key_file=path)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"), [(b"key.json", "is a str, not bytes"), (3, "not int")], ids=["bytes", "int"]
+)
+def test_a_path_is_text(path: object, told: str) -> None:
+    with pytest.raises(TypeError, match=told):
+        GoogleSource(key_file=path)  # type: ignore[arg-type]  # what is tested
 
 
 def test_a_key_is_given_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterable
 from datetime import UTC
 from functools import partial
@@ -33,6 +34,9 @@ _KEY_USERNAME: Final = "_json_key"
 _SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
 _SECONDS: Final = 10
 _BOM: Final = "\ufeff"
+_MOST: Final = 1 << 20  # bytes of a key file, which has some 2,400
+# What a key's text begins with, and a path does not.
+_TEXTS: Final = ("{", "-----BEGIN")
 
 
 class GoogleSource:
@@ -45,15 +49,16 @@ class GoogleSource:
 
     Args:
         key: The text of a service account's key file.
-        key_file: The path of one, read anew for every token; without it and ``key`` it is Google's
-            application default credentials.
+        key_file: The path of one, a regular file of a megabyte at most, read anew for every token;
+            without it and ``key`` it is Google's application default credentials.
         scopes: What the token is limited to.
 
     Raises:
         MissingExtra: When google-auth or requests is not installed.
         InvalidCredential: When ``key`` is no service account's key file.
-        TypeError: When ``key`` is no :class:`~wharfinger.Secret`.
-        ValueError: When ``key`` and ``key_file`` are given both.
+        TypeError: When ``key`` is no :class:`~wharfinger.Secret`, or ``key_file`` no path.
+        ValueError: When ``key`` and ``key_file`` are given both, or ``key_file`` is a key's text or
+            has a character that no path has.
 
     Example:
         >>> from wharfinger import RegistryAddress
@@ -88,7 +93,7 @@ class GoogleSource:
                 )
             Credential(_KEY_USERNAME, key).check()
         self._key = key
-        self._key_file = None if key_file is None else Path(key_file)
+        self._key_file = None if key_file is None else _path(key_file)
         self._scopes = (scopes,) if isinstance(scopes, str) else tuple(scopes)
         self._name = _name(key, self._key_file)
 
@@ -143,11 +148,11 @@ class GoogleSource:
         if self._key_file is None:
             return self._key
         try:
-            key = Secret(self._key_file.read_text("utf-8-sig"))
+            key = Secret(_content(self._key_file, what).decode("utf-8-sig"))
         except OSError as error:
             reason = os.strerror(error.errno or 0)
             raise SourceError(f"{what}: the key file can't be read: {reason}") from None
-        except ValueError:
+        except UnicodeDecodeError:
             raise SourceError(f"{what}: the key file is not UTF-8") from None
         try:
             Credential(_KEY_USERNAME, key).check()
@@ -156,6 +161,43 @@ class GoogleSource:
                 f"{what}: {str(self._key_file)!a} is no service account's key file"
             ) from None
         return key
+
+
+def _path(key_file: str | os.PathLike[str]) -> Path:
+    """The path of a key file, which the names of tokens show."""
+    text = os.fspath(key_file)
+    if not isinstance(text, str):
+        raise TypeError(f"the path of a key file is a str, not {type(text).__name__}")
+    if text.lstrip().removeprefix(_BOM).lstrip().startswith(_TEXTS):
+        raise ValueError(
+            "key_file is a path, and this begins as a key's text does, which goes into "
+            "GoogleSource(Secret(text))"
+        )
+    try:
+        encoded = os.fsencode(text)
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise ValueError(
+            "the path of a key file has U+0000, or another character that no path has here"
+        )
+    return Path(text)
+
+
+def _content(path: Path, what: str) -> bytes:
+    """What is in a key file, if that ends."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise SourceError(f"{what}: the key file is no regular file; name one that is")
+        content = file.read(_MOST + 1)
+    if len(content) > _MOST:
+        raise SourceError(f"{what}: the key file has more than {_MOST} bytes, so is none")
+    return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file, and a pipe too that nobody writes to; Windows has none of these."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _name(key: Secret | None, key_file: Path | None) -> str:
