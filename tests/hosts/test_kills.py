@@ -139,7 +139,8 @@ def test_killed_while_taking_back() -> None:
     for number in range(0, 1000, 5):
         with host() as root:
             old, new = states(root)
-            killed_at(70, lambda root=root: apply(PLAN, root))  # type: ignore[misc]
+            assert killed_at(70, lambda root=root: apply(PLAN, root))  # type: ignore[misc]
+            assert [*(root / JOURNAL).glob("*/applying.json")], "it was killed in the middle"
             more = killed_at(number, lambda root=root: receipts(root))  # type: ignore[misc]
             check(root, old, new)
             if not more:
