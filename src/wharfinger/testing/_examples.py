@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, TypeVar, cast
+
+import pytest
 
 from wharfinger.core.address import RegistryAddress
 from wharfinger.core.credential import Credential, Secret
@@ -13,7 +16,9 @@ from wharfinger.core.resolver import Resolution, resolve
 from wharfinger.core.store import CredentialStore, SettingsStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+_Error = TypeVar("_Error", bound=Exception)
 
 QUAY: Final = RegistryAddress.parse("quay.io")
 GHCR: Final = RegistryAddress.parse("ghcr.io")
@@ -22,22 +27,19 @@ IMAGE: Final = "quay.io/acme/api:1.2"
 
 BAD_NAMES: Final = ("", " ci", "c\ni", "c\0i", "\ud800", "x" * 256)
 BAD_ADDRESSES: Final = ("https://quay.io", "quay.io/acme", "", "quay.io:0", "::1", "u:p@quay.io")
+# What a secret's text begins with; no error and no repr may have it.
+MARK: Final = "secret of"
+SECRET: Final = Secret(f"{MARK} u")
 BAD_CREDENTIALS: Final = (
-    Credential("", Secret("s")),
-    Credential("u", Secret("")),
-    Credential("u:v", Secret("s")),
-    Credential("u\n", Secret("s")),
-    Credential("\ud800", Secret("s")),
-    Credential("u", Secret("\ud800")),
-    Credential("_json_key", Secret("key.json")),
-    Credential("_json_key_base64", Secret("{}")),
-    Credential("oauth2accesstoken", Secret("a b")),
-    *(Credential("u", Secret("s"), f"ci@acme.example{odd}") for odd in ("\n", "\0", "\ud800")),
+    *(Credential(name, SECRET) for name in ("", "u:v", "u\n", "\ud800")),
+    *(Credential("u", Secret(text)) for text in ("", f"{MARK} \ud800")),
+    *(Credential(name, SECRET) for name in ("_json_key", "_json_key_base64", "oauth2accesstoken")),
+    *(Credential("u", SECRET, f"ci@acme.example{odd}") for odd in ("\n", "\0", "\ud800")),
 )
 NO_CREDENTIALS: Final = (
-    *("s", b"s", None, ("u", "s"), Secret("s")),
-    Credential(cast("str", b"u"), Secret("s")),
-    *(Credential("u", Secret("s"), cast("str", email)) for email in (b"ci@acme.example", ["ci"])),
+    *(SECRET.reveal(), SECRET.reveal().encode(), None, ("u", SECRET.reveal()), SECRET),
+    Credential(cast("str", b"u"), SECRET),
+    *(Credential("u", SECRET, cast("str", email)) for email in (b"ci@acme.example", ["ci"])),
 )
 NO_SETTINGS: Final = ("", "quay.io", ("quay.io",), {"registry.whitelist": "quay.io"}, QUAY, False)
 UNKNOWN: Final = ("cii", "CI", "production", "", "c\0i", "\ud800", "x" * 1000, "c%", "ci/1")
@@ -49,7 +51,7 @@ UNKNOWN_IDS: Final = (
 
 def papers(name: str) -> Credential:
     """A credential whose secret tells whose it is."""
-    return Credential(name, Secret(f"secret of {name}"))
+    return Credential(name, Secret(f"{MARK} {name}"))
 
 
 def fill(store: CredentialStore) -> None:
@@ -60,6 +62,24 @@ def fill(store: CredentialStore) -> None:
     for name in ("a", "b", "c", "d"):
         store.add("cd", "quay.io", papers(name))
     store.create("k8s", Orchestration.KUBERNETES)
+
+
+def told(error: BaseException) -> str:
+    """All that an error says, and those behind it."""
+    links: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in links:
+        links.append(link)
+        link = link.__cause__ or link.__context__
+    return " ".join(f"{link} {link!r} {vars(link)}" for link in links)
+
+
+@contextmanager
+def refused(kind: type[_Error]) -> Iterator[pytest.ExceptionInfo[_Error]]:
+    """Expect a refusal that tells no secret."""
+    with pytest.raises(kind) as caught:
+        yield caught
+    assert MARK not in told(caught.value)
 
 
 def everything(store: CredentialStore) -> object:

@@ -92,6 +92,7 @@ _numbers = st.sampled_from([1, 2, 2, 1, 3, 4, 5])
 _addresses = st.sampled_from(_ADDRESSES)
 _spellings = _addresses.flatmap(strategies.spellings)
 _credentials = strategies.credentials()
+_adders = st.sampled_from([None, "alice"])
 
 
 @dataclass
@@ -164,6 +165,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.twins: dict[str, Environment] = {}
         self.model: dict[str, _Tenant] = {}
         self.answers: list[Resolution] = []
+        self.handed_out: list[tuple[Environment, Environment]] = []
 
     def open_store(self) -> CredentialStore:
         """Open a new, empty store.
@@ -220,10 +222,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     # Changes
 
-    def do_add(self, name: str, address: str, credential: Credential) -> None:
-        registry = self.store.add(name, address, credential)
+    def do_add(
+        self, name: str, address: str, credential: Credential, added_by: str | None = None
+    ) -> None:
+        registry = self.store.add(name, address, credential, added_by=added_by)
         twin = self.twins.get(name) or Environment(name)
-        self.twins[name] = twin.added(address, username=credential.username)
+        self.twins[name] = twin.added(address, username=credential.username, added_by=added_by)
         tenant = self.model.setdefault(name, _Tenant(Orchestration.CATTLE))
         tenant.rows.append(_Row(RegistryAddress.parse(address), credential))
         assert registry == self.twins[name].registries[-1]
@@ -248,9 +252,9 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             assert done is EnvironmentNotFound
 
-    @rule(name=_names, address=_spellings, credential=_credentials)
-    def add(self, name: str, address: str, credential: Credential) -> None:
-        self.do_add(name, address, credential)
+    @rule(name=_names, address=_spellings, credential=_credentials, added_by=_adders)
+    def add(self, name: str, address: str, credential: Credential, added_by: str | None) -> None:
+        self.do_add(name, address, credential, added_by)
 
     def do_change(
         self,
@@ -281,6 +285,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.do_change_state(name, number, active=active)
             self.every_old_answer_is_as_the_model_says()
             self.the_store_equals_its_twins()
+            self.deliver(name, "")
 
     def do_change_state(self, name: str, number: int, *, active: bool) -> None:
         row = self.do_change(
@@ -292,8 +297,9 @@ class StoreMachine(RuleBasedStateMachine):
         if row is not None:
             row.active = active
 
-    @rule(name=_names, number=_numbers, credential=_credentials)
-    def update(self, name: str, number: int, credential: Credential) -> None:
+    @rule(name=_names, number=_numbers, credential=_credentials, active=st.booleans())
+    def update(self, name: str, number: int, credential: Credential, active: bool) -> None:  # noqa: FBT001  # drawn
+        self.do_change_state(name, number, active=active)
         row = self.do_change(
             name,
             number,
@@ -489,6 +495,13 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def the_same_names(self) -> None:
         assert self.store.environments() == tuple(sorted(self.model)) == tuple(sorted(self.twins))
+
+    @invariant()
+    def what_was_handed_out_stays(self) -> None:
+        assert all(environment == twin for environment, twin in self.handed_out)
+        self.handed_out = [
+            (self.store.environment(name), twin) for name, twin in self.twins.items()
+        ]
 
     @invariant()
     def the_store_equals_its_twins(self) -> None:
