@@ -199,7 +199,7 @@ class InvalidCredential(WharfingerError, ValueError):
     """A credential that is refused when it is added or edited (R9, R22). Its secret is never told.
 
     Args:
-        part: The offending part: ``"username"``, ``"secret"`` or ``"kind"``.
+        part: The offending part: ``"username"``, ``"secret"``, ``"email"`` or ``"kind"``.
         problem: What is wrong, as a clause for people.
 
     Attributes:

@@ -194,7 +194,9 @@ class EntryReader:
             self.credential = credential
             return True
         member = "auth" if "auth" in texts else "username" if part == "username" else "password"
-        if part == "secret":
+        if part == "email":
+            member = part
+        elif part == "secret":
             member = TOKENS.get(credential.kind, member)
         self._remark(
             "credential-refused",
