@@ -16,12 +16,10 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.stores.conftest import fill, papers
 from wharfinger import (
-    Credential,
     EnvironmentExists,
     EnvironmentNotFound,
     RegistryAddress,
     RegistryNotFound,
-    Secret,
     Settings,
     resolve,
 )
