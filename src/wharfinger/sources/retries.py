@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from wharfinger._extras import MissingExtra
-from wharfinger.sources.source import CredentialSource, Issued, SourceError
+from wharfinger.sources.source import CredentialSource, Issued, SourceError, is_source
 
 if TYPE_CHECKING:
     from wharfinger.core.address import RegistryAddress
@@ -39,7 +39,7 @@ def retrying(source: CredentialSource) -> CredentialSource:
     except ImportError:
         # Several extras bring it, and each brings more than is wanted for any source.
         raise MissingExtra("retrying needs stamina: pip install stamina") from None
-    if isinstance(source, type) or not isinstance(source, CredentialSource):
+    if not is_source(source):
         raise TypeError(
             "a source has the methods token and issue, and this has not: "
             f"{source.__name__ if isinstance(source, type) else type(source).__name__}"

@@ -65,6 +65,11 @@ class CredentialSource(Protocol):
         ...
 
 
+def is_source(value: object) -> bool:
+    """Whether a value has a source's methods; a class of sources is none itself."""
+    return not isinstance(value, type) and isinstance(value, CredentialSource)
+
+
 class SourceError(WharfingerError):
     """A source made no credential.
 

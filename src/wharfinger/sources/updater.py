@@ -11,12 +11,13 @@ from wharfinger.core.errors import InvalidAddress
 from wharfinger.sources._renewals import Renewals
 from wharfinger.sources._running import Running
 from wharfinger.sources._tokens import Lane, article
-from wharfinger.sources.source import CredentialSource
+from wharfinger.sources.source import is_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from wharfinger.core.store import CredentialStore
+    from wharfinger.sources.source import CredentialSource
     from wharfinger.sources.status import Status
 
 __all__ = ["Updater"]
@@ -102,7 +103,7 @@ class Updater:
         names = None if environments is None else tuple(dict.fromkeys(environments))
         lanes = tuple(Lane(source, at) for at, source in enumerate(sources, start=1))
         for lane in lanes:
-            if isinstance(lane.source, type) or not isinstance(lane.source, CredentialSource):
+            if not is_source(lane.source):
                 msg = f"source {lane.position} has no token and issue: it is {article(lane.source)}"
                 raise TypeError(msg)
         for name in names or ():
