@@ -468,7 +468,7 @@ def test_an_environment_that_cannot_be_looked_at_hides_no_other(rig: Rig) -> Non
         rig.go(MINUTE)
     assert rig.secret("staging", "a.corp") == ".corp 1"
     status = rig.updater.status()
-    assert str(status.problem).endswith(": its row is damaged")
+    assert status.problem == "environment 'a bad one': its row is damaged"
     assert not status.healthy
 
 
